@@ -1,0 +1,43 @@
+# Two commands matter: `make demo` and `make test`. Both make their own .venv and install what they need.
+PYTHON ?= python3
+VENV   ?= .venv
+BIN    := $(VENV)/bin
+STAMP  := $(VENV)/.installed
+
+.PHONY: help install demo test test-all lint types rules bench docs-check wheel-check clean
+
+help:            ## this list
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
+
+install: $(STAMP) ## make .venv and install qalgs with its extras and tools
+$(STAMP): pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade "pip>=25.1"
+	$(BIN)/python -m pip install --quiet --only-binary=:all: --group dev
+	$(BIN)/python -m pip install --quiet --prefer-binary --editable ".[ibm]"
+	@touch $(STAMP)
+
+demo: $(STAMP)   ## measure a GHZ state on a noisy device model and reconstruct it
+	$(BIN)/qalgs demo
+
+test: $(STAMP) lint types rules  ## lint, types, import rules and every quick test
+	$(BIN)/python -m pytest -n 2 -m "not slow and not gpu"
+
+test-all: $(STAMP) lint types rules  ## the same with the slow tests
+	$(BIN)/python -m pytest -n 2 -m "not gpu"
+
+lint: $(STAMP)   ## ruff: style, docstrings, formatting
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(STAMP)  ## basedpyright
+	$(BIN)/basedpyright
+
+rules: $(STAMP)  ## which room may import which
+	$(BIN)/lint-imports --no-cache
+
+bench: $(STAMP)  ## every benchmark, paired with its peer in the same run
+	$(BIN)/python -m experiments bench
+
+clean:           ## remove everything that can be made again
+	rm -rf $(VENV) build dist runs .pytest_cache .ruff_cache .hypothesis

@@ -1,0 +1,13 @@
+"""Exceptions a caller may want to catch. Misuse is a plain ``ValueError`` or ``TypeError``."""
+
+
+class BackendError(RuntimeError):
+    """A backend could not do what was asked."""
+
+
+class CapabilityError(BackendError):
+    """The backend, or this machine, does not have the ability that was asked for."""
+
+
+class ExecutionError(BackendError):
+    """A run was accepted but failed; the simulator's or device's own message is included."""
