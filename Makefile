@@ -31,7 +31,7 @@ lint: $(STAMP)   ## ruff: style, docstrings, formatting
 	$(BIN)/ruff format --check .
 
 types: $(STAMP)  ## basedpyright
-	$(BIN)/basedpyright
+	$(BIN)/basedpyright --pythonpath $(BIN)/python
 
 rules: $(STAMP)  ## which room may import which
 	$(BIN)/lint-imports --no-cache

@@ -23,7 +23,12 @@ class Progress:
         if self._bar is None:
             from tqdm.auto import tqdm
 
-            self._bar = tqdm(total=step.total, desc=self._label, disable=False if self._force else None, leave=True)
+            self._bar = tqdm(
+                total=step.total,
+                desc=" ".join(filter(None, (self._label, step.phase))),
+                disable=False if self._force else None,
+                leave=True,
+            )
         names = step.metrics if self._show is None else [n for n in self._show if n in step.metrics]
         self._bar.set_postfix({name: f"{step.metrics[name]:.4g}" for name in names}, refresh=False)
         self._bar.update(step.index - self._bar.n)

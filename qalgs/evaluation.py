@@ -5,12 +5,13 @@ Axes: m points, ``shape`` the shape of one point: (p,) angles, or (d, r) for a c
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from numpy.typing import NDArray
 
-from qalgs_backends.base import Cost
+from qalgs_backends.base import Cost as Cost
 
 
 @dataclass(frozen=True, eq=False)
@@ -21,6 +22,8 @@ class Query:
     """(m, *shape)."""
     gradient: bool = False
     """Whether the gradient is wanted beside the value."""
+    step: int | None = None
+    """Answers given before; keys the noise of sampled objectives. None for a question asked by hand."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,8 +42,38 @@ class Evaluation:
 
 
 class Objective(Protocol):
-    """Anything that answers queries. It may change from step to step."""
+    """Anything that answers queries. It may change from step to step.
+
+    An objective without gradients says so by an attribute ``has_gradient = False``; a run that needs them is
+    then refused before anything is evaluated.
+    """
 
     def evaluate(self, query: Query) -> Evaluation:
         """Values, and gradients where the query wants them."""
+        ...
+
+
+@runtime_checkable
+class MergeableObjective(Protocol):
+    """An objective whose questions can share a job with those of others."""
+
+    @property
+    def job_key(self) -> Hashable:
+        """Objectives with equal keys can answer each other's constructed queries."""
+        ...
+
+    def evaluate(self, query: Query) -> Evaluation:
+        """``combine(query, run(construct(query)))``."""
+        ...
+
+    def construct(self, query: Query) -> Query:
+        """The raw question to run: K points, which may be more or fewer than those of ``query``."""
+        ...
+
+    def run(self, query: Query) -> Evaluation:
+        """The raw answer to constructed queries joined along the first axis; every array is (K, ...)."""
+        ...
+
+    def combine(self, query: Query, raw: Evaluation) -> Evaluation:
+        """The answer to ``query`` from the raw answer to ``construct(query)``."""
         ...

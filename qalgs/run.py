@@ -21,6 +21,7 @@ class Status(Enum):
 
     CONVERGED = "converged"
     MAX_STEPS = "reached the largest number of steps"
+    FAILED = "ended without meeting its tolerance"
     STOPPED = "stopped by a callback"
     INTERRUPTED = "interrupted; the result is what was reached until then"
 
@@ -42,6 +43,8 @@ class Step:
     """Named scalars, such as value and value_err."""
     total: int | None = None
     """Largest index there will be, where it is known."""
+    phase: str = ""
+    """What the algorithm is doing, where it does several things one after the other."""
 
 
 Callback = Callable[[Step], None]
@@ -63,9 +66,7 @@ class Run:
     wall_seconds: float
 
 
-def drive(
-    steps: Generator[Step, None, Status], callback: Callback | Sequence[Callback] | None = None
-) -> Run:
+def drive(steps: Generator[Step, None, Status], callback: Callback | Sequence[Callback] | None = None) -> Run:
     """Run ``steps`` to its end, a callback's StopIteration, or Ctrl-C, whichever comes first."""
     callbacks: Sequence[Callback] = () if callback is None else (callback,) if callable(callback) else tuple(callback)
     last: Step | None = None

@@ -2,22 +2,29 @@
 
 Axes: K parameter points, p parameters, n qubits, o observables.
 
-Conventions, stated once: qubit 0 is the least significant bit of an integer outcome and the rightmost letter of a
-Pauli label, as in Qiskit. The columns of ``params`` follow ``circuit.parameters`` of the circuit given to ``prepare``.
+Conventions, stated once: qubit 0 is the least significant bit of an integer outcome and the rightmost letter
+of a Pauli label, as in Qiskit. The columns of ``params`` follow ``circuit.parameters`` of the circuit given
+to ``prepare``.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from qiskit.circuit import Parameter, QuantumCircuit
+from qiskit.circuit import QuantumCircuit
 from qiskit.quantum_info import SparsePauliOp
 
 from qalgs_backends.rng import RngLike
+
+if TYPE_CHECKING:
+    # Qiskit makes this class in Rust, without a stub, and a type checker cannot use it.
+    Parameter = Any
+else:
+    from qiskit.circuit import Parameter
 
 Observables = SparsePauliOp | Sequence[SparsePauliOp]
 
@@ -138,7 +145,10 @@ class Counts:
 class Job(Protocol):
     """A submitted run."""
 
-    id: str
+    @property
+    def id(self) -> str:
+        """What the run is found by."""
+        ...
 
     def status(self) -> Literal["queued", "running", "done", "failed", "cancelled"]:
         """Where the run stands."""
@@ -161,20 +171,27 @@ class Backend(Protocol):
     capabilities: Capabilities
 
     def prepare(
-        self, circuit: QuantumCircuit, observables: Observables | None = None, *, qubits: Sequence[int] | None = None
+        self,
+        circuit: QuantumCircuit,
+        observables: Observables | None = None,
+        *,
+        qubits: Sequence[int] | None = None,
     ) -> Program:
         """Check and transpile once. With ``observables`` the program can be expected, without it sampled."""
         ...
 
     def expect(
-        self, program: Program, params: ArrayLike | None = None, *, shots: int | None = None, rng: RngLike = None
+        self,
+        program: Program,
+        params: ArrayLike | None = None,
+        *,
+        shots: int | None = None,
+        rng: RngLike = None,
     ) -> Values:
         """Expectation values at the (K, p) points ``params``; exact when ``shots`` is None."""
         ...
 
-    def sample(
-        self, program: Program, params: ArrayLike | None = None, *, shots: int, rng: RngLike = None
-    ) -> Counts:
+    def sample(self, program: Program, params: ArrayLike | None = None, *, shots: int, rng: RngLike = None) -> Counts:
         """Measured outcomes at the (K, p) points ``params``."""
         ...
 

@@ -25,14 +25,17 @@ def positive_int(value: Any, name: str, *, minimum: int = 1, maximum: int | None
     """
     if isinstance(value, bool) or not isinstance(value, Integral):
         raise TypeError(argument(name, "be an integer", f"it is {value!r} of type {type(value).__name__}"))
-    if value < minimum:
-        raise ValueError(argument(name, f"be at least {minimum}", f"it is {value}"))
-    if maximum is not None and value > maximum:
-        raise ValueError(argument(name, f"be at most {maximum}", f"it is {value}"))
-    return int(value)
+    number = int(value)
+    if number < minimum:
+        raise ValueError(argument(name, f"be at least {minimum}", f"it is {number}"))
+    if maximum is not None and number > maximum:
+        raise ValueError(argument(name, f"be at most {maximum}", f"it is {number}"))
+    return number
 
 
-def real(value: Any, name: str, *, above: float | None = None, low: float | None = None, high: float | None = None) -> float:
+def real(
+    value: Any, name: str, *, above: float | None = None, low: float | None = None, high: float | None = None
+) -> float:
     """``value`` as a finite float, greater than ``above`` and within ``[low, high]``.
 
     Raises:

@@ -1,7 +1,7 @@
-"""Seeds. ``rng`` is an int, a Generator, a SeedSequence or None everywhere (SPEC 7), and one of these functions reads it.
+"""Seeds: ``rng`` is an int, a Generator, a SeedSequence or None (SPEC 7), and these functions read it.
 
-Children are derived from a key, not from a counter: the same key always gives the same child, so a step can be
-repeated or resumed without replaying what came before it.
+Children are derived from a key, not from a counter: the same key always gives the same child, so a step can
+be repeated or resumed without replaying what came before it.
 """
 
 from __future__ import annotations

@@ -1,0 +1,136 @@
+"""Names of backends. Vendors are imported by the factory that needs them, not before."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Callable
+from typing import Any
+
+from qiskit.providers import BackendV2
+
+from qalgs_backends.base import Backend
+from qalgs_backends.checks import argument
+from qalgs_backends.errors import CapabilityError
+
+BackendLike = str | Backend | BackendV2
+"""What a `backend` argument may be."""
+
+_NOISY = re.compile(r"noisy:(?P<device>[a-z0-9_]+)(\[(?P<qubits>\d+(,\d+)*)\])?")
+
+
+def get(backend: BackendLike, **options: Any) -> Backend:
+    """A backend by name, from a Qiskit device, or as it is.
+
+    Args:
+        backend: "statevector"; "aer", "aer:mps", "aer:density_matrix", "aer:stabilizer", "aer:gpu";
+            "noisy:fake_fez" for any fake device of qiskit-ibm-runtime, "noisy:fake_fez[0,1,2]" to fix the
+            qubits; a Qiskit BackendV2, whose noise is then simulated; or a Backend, which is returned.
+        options: of the backend's own constructor (``AerBackend``, ``NoisyBackend``); others are refused.
+
+    Raises:
+        TypeError: ``backend`` is none of these, or an option is of the wrong kind.
+        ValueError: the name is not known (close ones are suggested), or an option is unknown or out of range.
+        CapabilityError: something it needs is not installed or not on this machine.
+
+    Example:
+        >>> get("statevector").name
+        'statevector'
+    """
+    if isinstance(backend, str):
+        return _by_name(backend, options)
+    if isinstance(backend, BackendV2):
+        return _from_device(backend, options)
+    if isinstance(backend, Backend):
+        _refuse(options, ())
+        return backend
+    must = "be a name, a Backend or a Qiskit BackendV2"
+    raise TypeError(argument("backend", must, f"it is a {type(backend).__name__}"))
+
+
+def as_backend(backend: BackendLike) -> Backend:
+    """``get`` without options, for functions that take ``backend`` as an argument."""
+    return get(backend)
+
+
+def _by_name(name: str, options: dict[str, Any]) -> Backend:
+    if name in _FACTORIES:
+        return _FACTORIES[name](options)
+    if name.startswith("noisy:"):
+        return _noisy(name, options)
+    close = difflib.get_close_matches(name, [*_FACTORIES, "noisy:fake_fez"], n=3)
+    raise ValueError(_unknown(name, [*_FACTORIES, "noisy:<fake device>"], close))
+
+
+def _statevector(options: dict[str, Any]) -> Backend:
+    from qalgs_backends.statevector import StatevectorBackend
+
+    _refuse(options, ())
+    return StatevectorBackend()
+
+
+def _aer(method: Any, device: Any, options: dict[str, Any]) -> Backend:
+    from qalgs_backends.aer import AerBackend
+
+    _refuse(options, ("precision", "max_memory_mb", "max_parallel_threads"))
+    return AerBackend(method, device=device, **options)
+
+
+_FACTORIES: dict[str, Callable[[dict[str, Any]], Backend]] = {
+    "statevector": _statevector,
+    "aer": lambda options: _aer("statevector", "CPU", options),
+    "aer:mps": lambda options: _aer("matrix_product_state", "CPU", options),
+    "aer:density_matrix": lambda options: _aer("density_matrix", "CPU", options),
+    "aer:stabilizer": lambda options: _aer("stabilizer", "CPU", options),
+    "aer:gpu": lambda options: _aer("statevector", "GPU", options),
+}
+
+
+def _noisy(name: str, options: dict[str, Any]) -> Backend:
+    parts = _NOISY.fullmatch(name)
+    if parts is None:
+        must = 'have the form "noisy:<fake device>" or "noisy:<fake device>[0,1,2]"'
+        raise ValueError(argument("backend", must, f"it is {name!r}"))
+    fakes = _fake_devices()
+    device = parts["device"]
+    if device not in fakes:
+        close = difflib.get_close_matches(device, fakes, n=3)
+        raise ValueError(_unknown(name, [f"noisy:{key}" for key in fakes], [f"noisy:{key}" for key in close]))
+    if parts["qubits"] is not None:
+        if "qubits" in options:
+            raise ValueError(argument("qubits", "be given once", f"it is in the name {name!r} as well"))
+        options = {**options, "qubits": tuple(int(q) for q in parts["qubits"].split(","))}
+    return _from_device(fakes[device](), options)
+
+
+def _from_device(device: BackendV2, options: dict[str, Any]) -> Backend:
+    if type(device).__module__.partition(".")[0] == "qiskit_aer":
+        raise ValueError(argument("backend", 'be a device; use "aer" for Aer itself', f"it is {device!r}"))
+    from qalgs_backends.noise import NoisyBackend
+
+    _refuse(options, ("qubits", "seed_transpiler", "max_parallel_threads"))
+    return NoisyBackend(device, **options)
+
+
+def _fake_devices() -> dict[str, Callable[[], BackendV2]]:
+    """Fake devices by name, such as fake_fez."""
+    try:
+        from qiskit_ibm_runtime import fake_provider
+    except ImportError:
+        raise CapabilityError('Fake devices need qiskit-ibm-runtime: `pip install "qalgs[ibm]"`.') from None
+    found = (getattr(fake_provider, key) for key in dir(fake_provider) if key.startswith("Fake"))
+    kinds = [kind for kind in found if isinstance(kind, type) and issubclass(kind, BackendV2)]
+    named = {getattr(kind, "backend_name", None): kind for kind in kinds}
+    return {str(name): kind for name, kind in sorted(named.items(), key=lambda item: str(item[0])) if name}
+
+
+def _refuse(options: dict[str, Any], known: tuple[str, ...]) -> None:
+    for name in options:
+        if name not in known:
+            listed = ", ".join(known) or "none"
+            raise ValueError(argument("options", f"be among those of this backend ({listed})", f"{name!r} is given"))
+
+
+def _unknown(name: str, known: list[str], close: list[str]) -> str:
+    hint = f"; did you mean {' or '.join(repr(c) for c in close)}?" if close else ""
+    return argument("backend", f"be one of {', '.join(known)}", f"it is {name!r}{hint}").replace("?.", "?")

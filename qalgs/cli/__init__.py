@@ -1,0 +1,27 @@
+"""The ``qalgs`` command. Flags are generated from the signatures and the method dataclasses."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+
+def main(args: Sequence[str] | None = None) -> int:
+    """Run the command line; the exit code is 0 when done, 2 for a bad request, 130 when interrupted without a result."""
+    import tyro
+
+    from qalgs.backends import BackendError
+    from qalgs.cli import about, demo, tomography
+
+    commands = {"demo": demo.demo, "tomography": tomography.tomography, "about": about.about}
+    try:
+        tyro.extras.subcommand_cli_from_dict(
+            commands, prog="qalgs", description="Quantum algorithms that run for real.", args=args
+        )
+    except (ValueError, TypeError, MemoryError, BackendError) as error:
+        sys.stderr.write(f"qalgs: {error}\n")
+        return 2
+    except KeyboardInterrupt:
+        sys.stderr.write("qalgs: interrupted before there was a result\n")
+        return 130
+    return 0

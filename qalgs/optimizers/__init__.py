@@ -1,0 +1,29 @@
+"""Optimizers that are asked and told: first-order methods, SPSA, and SciPy's, in loops that share jobs."""
+
+from qalgs.optimizers.base import OnChange as OnChange
+from qalgs.optimizers.base import Optimizer as Optimizer
+from qalgs.optimizers.base import State as State
+from qalgs.optimizers.first_order import Adam as Adam
+from qalgs.optimizers.first_order import AdamState as AdamState
+from qalgs.optimizers.first_order import GradientDescent as GradientDescent
+from qalgs.optimizers.first_order import Momentum as Momentum
+from qalgs.optimizers.first_order import MomentumState as MomentumState
+from qalgs.optimizers.functions import FunctionObjective as FunctionObjective
+from qalgs.optimizers.functions import ObjectiveSchedule as ObjectiveSchedule
+from qalgs.optimizers.loop import iterate as iterate
+from qalgs.optimizers.loop import minimize as minimize
+from qalgs.optimizers.loop import minimize_many as minimize_many
+from qalgs.optimizers.merge import evaluate_many as evaluate_many
+from qalgs.optimizers.result import OptimizeResult as OptimizeResult
+from qalgs.optimizers.saving import load_state as load_state
+from qalgs.optimizers.saving import save_state as save_state
+from qalgs.optimizers.scipy_method import SciPyMethod as SciPyMethod
+from qalgs.optimizers.scipy_method import SciPyState as SciPyState
+from qalgs.optimizers.scipy_named import BFGS as BFGS
+from qalgs.optimizers.scipy_named import COBYLA as COBYLA
+from qalgs.optimizers.scipy_named import LBFGSB as LBFGSB
+from qalgs.optimizers.scipy_named import SLSQP as SLSQP
+from qalgs.optimizers.scipy_named import NelderMead as NelderMead
+from qalgs.optimizers.scipy_named import Powell as Powell
+from qalgs.optimizers.spsa import SPSA as SPSA
+from qalgs.optimizers.spsa import SPSAState as SPSAState

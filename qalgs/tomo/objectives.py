@@ -1,0 +1,118 @@
+"""What the data says about a factor: a loss, and the direction in which to move the factor.
+
+Axes: d = 2**n, r rank; the factor U is (d, r) and rho = U U^dagger. A direction G is half the real gradient with
+respect to U, so that U - eta G is a step of factored gradient descent. Both losses are scaled so that their curvature
+near a state of trace 1 is of order 1, whatever n and however much data there is: one step size serves all sizes.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from qalgs.tomo.data import CountsData, PauliData
+from qalgs.tomo.operators import AllPauli, Bases, apply_hermitian
+from qalgs.tomo.operators.allpauli import Factor
+from qalgs.tomo.operators.masks import residual_direction
+
+Indices = NDArray[np.intp]
+
+
+class Objective(Protocol):
+    """The loss of a factor over some measurements."""
+
+    size: int
+    """How many measurements (settings or labels) there are to draw minibatches from."""
+    default_batch: int
+    """A minibatch that is cheap and not too noisy."""
+
+    def direction(self, U: Factor, indices: Indices | None = None) -> Factor:
+        """The direction G (d, r), over a minibatch or over everything."""
+        ...
+
+    def loss(self, U: Factor) -> float:
+        """The loss over everything."""
+        ...
+
+
+class LeastSquares:
+    """f(U) = (d / 2m) sum_k (Tr(P_k U U^dagger) - y_k)**2.
+
+    The factor d / m makes the map an isometry on average: Paulis drawn uniformly give curvature 1. A small minibatch
+    is applied by bit masks, a large one, or everything, by the all-Pauli transform.
+    """
+
+    default_batch = 100
+
+    def __init__(self, data: PauliData) -> None:
+        self.size, self._data = len(data), data
+        self._scale = (1 << data.num_qubits) / len(data)
+        self._tables: tuple[AllPauli, NDArray[np.floating], NDArray[np.floating]] | None = None
+
+    def direction(self, U: Factor, indices: Indices | None = None) -> Factor:
+        """(d/m) sum_k (Tr(P_k U U^dagger) - y_k) P_k U."""
+        if indices is None:
+            operator, y, weights = self._transformed()
+            residual = weights * (operator.forward(U) - y)
+            return self._scale * apply_hermitian(operator.adjoint(residual), U)
+        if len(indices) > 4 * len(U):  # about where the transform of all 4**n becomes the cheaper one
+            return LeastSquares(self._data.take(indices)).direction(U)
+        data = self._data
+        return len(U) / len(indices) * residual_direction(data.x[indices], data.z[indices], data.values[indices], U)
+
+    def loss(self, U: Factor) -> float:
+        """The loss over all labels."""
+        operator, y, weights = self._transformed()
+        error = operator.forward(U) - y
+        return 0.5 * self._scale * float(weights @ error**2)
+
+    def _transformed(self) -> tuple[AllPauli, NDArray[np.floating], NDArray[np.floating]]:
+        """The operator, the signed values and the weights in its layout; built on first use."""
+        if self._tables is None:
+            data = self._data
+            operator = AllPauli(data.num_qubits)
+            weights = operator.scatter(data.x, data.z, np.ones(len(data)))
+            sums = operator.scatter(data.x, data.z, data.values) * operator.signs()
+            y = np.divide(sums, weights, out=np.zeros_like(sums), where=weights > 0)
+            self._tables = (operator, y, weights)
+        return self._tables
+
+
+class Likelihood:
+    """f(U) = -sum_{s,b} (n_sb / N) log q_sb + log ||U||_F**2, with q = (1 - floor) p + floor ||U||_F**2 / d.
+
+    The negative log-likelihood per shot of the counts n_sb; p_s(b) = sum_k |(V_s u_k)_b|**2 is not normalised, which the
+    second term makes up for, so no constraint on the trace is needed. The floor is white noise mixed into the model: it
+    keeps outcomes that a low-rank state forbids from having probability 0.
+    """
+
+    default_batch = 10
+
+    def __init__(self, data: CountsData, *, floor: float = 0.0) -> None:
+        self.size, self._counts, self._floor = len(data), data.counts.astype(float), floor
+        self._bases = Bases(data.settings)
+
+    def direction(self, U: Factor, indices: Indices | None = None) -> Factor:
+        """-(1 - floor) sum_s V_s^dagger diag(n_s / (N q_s)) V_s U + (1 / ||U||**2 - floor sum n_sb / (N q_sb d)) U."""
+        counts = self._counts if indices is None else self._counts[indices]
+        total, trace, white = counts.sum(), float(np.linalg.norm(U) ** 2), 0.0
+
+        def weights(settings: Indices, p: NDArray[np.float64]) -> NDArray[np.float64]:
+            nonlocal white
+            ratio = self._counts[settings] / (total * self._mixed(p, trace))
+            white += float(ratio.sum())
+            return -(1 - self._floor) * ratio
+
+        G = self._bases.direction(U, weights, indices)
+        return G + (1 / trace - self._floor * white / len(U)) * U
+
+    def loss(self, U: Factor) -> float:
+        """The loss over all settings."""
+        trace = float(np.linalg.norm(U) ** 2)
+        q = self._mixed(self._bases.probabilities(U), trace)
+        return float(-(self._counts * np.log(q)).sum() / self._counts.sum() + np.log(trace))
+
+    def _mixed(self, p: NDArray[np.float64], trace: float) -> NDArray[np.float64]:
+        return np.maximum((1 - self._floor) * p + self._floor * trace / p.shape[1], 1e-12 * trace)
