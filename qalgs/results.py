@@ -47,9 +47,9 @@ def basic_bootstrap(value: float, replicas: NDArray[np.float64], *, low: float, 
     """The estimate with its error and the basic 95 % interval from its bootstrap replicas.
 
     The error is the root mean square distance of the replicas from the value, so it contains the bias as well as the
-    scatter. The basic interval mirrors the quantiles of the replicas at the value (Davison and Hinkley, Bootstrap Methods
-    and their Application, section 2.4); it is clipped to the range [low, high] of the quantity. Fewer than two replicas
-    give no error.
+    scatter. The basic interval mirrors the quantiles of the replicas at the value (Davison and Hinkley, Bootstrap
+    Methods and their Application, section 2.4); it is clipped to the range [low, high] of the quantity.
+    Fewer than two replicas give no error.
     """
     if len(replicas) < 2:
         return Estimate(value)

@@ -49,6 +49,8 @@ class AerProgram:
     """The parameters that are left in the circuit, with their columns."""
     labels: tuple[str, ...]
     """Names under which the expectation values are saved."""
+    jumps: bool
+    """Whether it has control flow, which Aer can only run with every point bound beforehand."""
 
 
 class AerBackend(LocalBackend):
@@ -149,7 +151,14 @@ def make_simulator(*, device: str, **options: Any) -> AerSimulator:
 def aer_program(
     circuit: QuantumCircuit, parameters: Sequence[Parameter], observables: Sequence[SparsePauliOp]
 ) -> AerProgram:
-    """``circuit``, in gates Aer binds correctly, with one save instruction for each observable."""
+    """``circuit`` with one save instruction for each observable.
+
+    Raises:
+        CapabilityError: it holds a gate whose angle Aer would not bind.
+    """
+    unbound = sorted({item.operation.name for item in circuit.data if not _binds(item.operation)})
+    if unbound:
+        raise CapabilityError(f"Aer does not bind the angles of {', '.join(unbound)}; use other gates.")
     ready = circuit.copy()
     # Neither counts nor expectation values know the global phase, and a parameter in it would have to be
     # bound.
@@ -162,7 +171,8 @@ def aer_program(
             ready.append(SaveExpectationValue(observable, label=label), range(ready.num_qubits))
     left = set(ready.parameters)
     columns = tuple((parameter, j) for j, parameter in enumerate(parameters) if parameter in left)
-    return AerProgram(ready, columns, labels)
+    jumps = any(getattr(item.operation, "blocks", ()) for item in ready.data)
+    return AerProgram(ready, columns, labels, jumps)
 
 
 def run_expectation(simulator: AerSimulator, program: AerProgram, points: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -194,7 +204,8 @@ def run(simulator: AerSimulator, program: AerProgram, points: NDArray[np.float64
     if program.columns:
         columns = points.T.tolist()  # Aer reads lists faster than arrays
         options["parameter_binds"] = [{parameter: columns[j] for parameter, j in program.columns}]
-        options["runtime_parameter_bind_enable"] = len(points) > 1
+        if len(points) > 1 and not program.jumps:
+            options["runtime_parameter_bind_enable"] = True
         circuits: Any = program.circuit
     else:
         circuits = [program.circuit] * len(points)
@@ -223,8 +234,11 @@ def _to_safe_gates(circuit: QuantumCircuit, basis: Sequence[str]) -> QuantumCirc
 
 
 def _is_safe(operation: Any, known: frozenset[str]) -> bool:
-    if operation.name not in known or getattr(operation, "blocks", ()):
-        return False
+    return operation.name in known and not getattr(operation, "blocks", ()) and _binds(operation)
+
+
+def _binds(operation: Any) -> bool:
+    """Whether Aer sets the operation's angles, if it has any that are free, to the values it is given."""
     free = any(isinstance(value, ParameterExpression) and value.parameters for value in operation.params)
     return operation.name in _BOUND or not free
 

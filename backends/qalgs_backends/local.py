@@ -125,7 +125,8 @@ class LocalBackend(ABC):
         self._admit(circuit)
         parameters = tuple(given.parameters)
         if not terms and circuit.num_clbits == 0:
-            circuit = circuit.measure_all(inplace=False) or circuit
+            circuit = circuit.copy()
+            circuit.measure_all()
         compiled, layout = self._compile(circuit, parameters, terms, chosen)
 
         def compile_measured() -> Any:
@@ -163,7 +164,7 @@ class LocalBackend(ABC):
         shots = shots_or_none(shots)
         if shots is None:
             values = self._exact(program.executable.compiled, points)
-            errors = np.zeros_like(values)
+            errors = np.zeros(values.shape)
         else:
             grouping = program.executable.grouping
             seed = as_seed_sequence(rng)

@@ -30,7 +30,7 @@ from qalgs_backends.checks import argument, positive_int
 from qalgs_backends.device import Device, read_device
 from qalgs_backends.errors import CapabilityError
 from qalgs_backends.local import LocalBackend, Outcomes
-from qalgs_backends.memory import AMPLITUDE_BYTES, available_bytes, require
+from qalgs_backends.memory import AMPLITUDE_BYTES, available_bytes, require, widest_state
 from qalgs_backends.pauli_sum import PauliSum
 from qalgs_backends.program import check_qubits
 
@@ -38,10 +38,9 @@ if TYPE_CHECKING:
     from qiskit_aer import AerSimulator
     from qiskit_aer.noise import NoiseModel
 
-# Up to here one density matrix is quicker than a thousand trajectories.
-_DENSITY_SAMPLING = 10
+# Up to here one density matrix is quicker than two thousand trajectories.
+_DENSITY_SAMPLING = 11
 _DENSITY_EXACT = 13
-_WIDEST_TRAJECTORY = 28
 _CHUNK_BYTES = 256 << 20
 _DENSITY = "rho"
 
@@ -86,8 +85,8 @@ class NoisyBackend(LocalBackend):
         self._target = self._device.usable
         fixed = "" if self._fixed is None else f"[{','.join(map(str, self._fixed))}]"
         self.name = f"noisy:{self._device.name}{fixed}"
-        width = min(len(self._device.readout) - len(self._device.dead_qubits), _WIDEST_TRAJECTORY)
-        width = width if self._fixed is None else len(self._fixed)
+        alive = len(self._device.readout) - len(self._device.dead_qubits)
+        width = min(alive if self._fixed is None else len(self._fixed), widest_state(available_bytes(), 1))
         self.capabilities = Capabilities(width, exact=True, noise=True, gradient=None, device=self._device.name)
 
     def _qubits(self, qubits: Sequence[int] | None, num_qubits: int) -> tuple[int, ...] | None:
@@ -120,10 +119,11 @@ class NoisyBackend(LocalBackend):
         piece, used = _compress(placed, last)
         readout = self._device.readout[list(used)]
         positions = [used.index(q) for q in last]
-        mapped = tuple(PauliSum(op.apply_layout(positions, len(used))) for op in observables)
-        if mapped and len(used) <= _DENSITY_EXACT:
+        mapped: tuple[PauliSum, ...] = ()
+        if observables and len(used) <= _DENSITY_EXACT:
             from qiskit_aer.library import SaveDensityMatrix
 
+            mapped = tuple(PauliSum(op.apply_layout(positions, len(used))) for op in observables)
             piece.append(SaveDensityMatrix(len(used), label=_DENSITY), range(len(used)))
         density = bool(observables) or len(used) <= _DENSITY_SAMPLING
         simulator = make_simulator(

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from qiskit.circuit import QuantumCircuit
+from qiskit.circuit import AnnotatedOperation, Gate, Operation, QuantumCircuit
 from qiskit.quantum_info import SparsePauliOp
 from qiskit.transpiler import PassManager
 from qiskit.transpiler.passes import RemoveResetInZeroState
@@ -105,20 +105,13 @@ def check_params(program: Program, params: ArrayLike | None) -> NDArray[np.float
         ValueError: it has the wrong shape, no point, or an entry that is not finite, which is named.
     """
     p = program.num_parameters
-    try:
-        points = np.asarray(() if params is None else params)
-        if points.dtype.kind not in "fiu":
-            points = points.astype(float, casting="same_kind") if points.size else points.astype(float)
-        points = points.astype(float, copy=False)
-    except (TypeError, ValueError) as error:
-        raise TypeError(argument("params", "be an array of real numbers", str(error))) from None
+    points = _reals(() if params is None else params)
     if points.ndim == 1:
         points = points[None, :]
     if points.ndim != 2 or points.shape[1] != p:
         must = f"have shape ({p},) or (K, {p}) for the circuit's {p} parameters"
-        raise ValueError(
-            argument("params", must, "it is missing" if params is None else f"its shape is {np.shape(params)}")
-        )
+        but = "it is missing" if params is None else f"its shape is {np.shape(params)}"
+        raise ValueError(argument("params", must, but))
     if len(points) == 0:
         raise ValueError(argument("params", "hold at least one point", "it holds none"))
     if not np.isfinite(points).all():
@@ -126,6 +119,15 @@ def check_params(program: Program, params: ArrayLike | None) -> NDArray[np.float
         but = f"parameter {program.parameters[j].name} of point {k} is {points[k, j]}"
         raise ValueError(argument("params", "be finite", but))
     return points
+
+
+def _reals(params: ArrayLike) -> NDArray[np.float64]:
+    try:
+        points = np.asarray(params)
+        casting = "same_kind" if points.size else "unsafe"
+        return points if points.dtype == np.float64 else points.astype(np.float64, casting=casting)
+    except (TypeError, ValueError) as error:
+        raise TypeError(argument("params", "be an array of real numbers", str(error))) from None
 
 
 def _check_observable(op: Any, name: str, num_qubits: int) -> SparsePauliOp:
@@ -159,9 +161,6 @@ def _is_unitary(circuit: QuantumCircuit, name: str) -> bool:
 
 def _reversible(operation: Any) -> bool:
     """Whether an operation is a gate all the way down; instructions made of gates are looked into."""
-    from qiskit.circuit import Gate, Operation
-    from qiskit.circuit.annotated_operation import AnnotatedOperation
-
     if isinstance(operation, (Gate, AnnotatedOperation)):
         return True
     definition = getattr(operation, "definition", None)

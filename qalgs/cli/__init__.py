@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 
 def main(args: Sequence[str] | None = None) -> int:
-    """Run the command line; the exit code is 0 when done, 2 for a bad request, 130 when interrupted without a result."""
+    """Run the command line; the exit code is 0 when done, 2 for a bad request, 130 if interrupted without a result."""
     import tyro
 
     from qalgs.backends import BackendError

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import tyro
 
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 _STATE, _MEASURE, _FIT = 0, 1, 2
 """Keys of the random streams."""
 _STATES_SHOWN = 8
+_SMALL = 4
 
 
 @dataclass(frozen=True)
@@ -37,7 +38,8 @@ class Options:
     backend: str = "aer"
     """Where to measure: statevector, aer, noisy:fake_fez, ..."""
     fraction: float | None = None
-    """Measure random settings until they contain this share of the 4**n Paulis; 0.2 unless `settings` is given."""
+    """Measure random settings until they contain this share of the 4**n Paulis. Without this and `settings`: every
+    setting up to 4 qubits, 0.2 above."""
     settings: int | None = None
     """Measure this many random settings instead."""
     shots: int = 2048
@@ -68,8 +70,7 @@ def run(options: Options, command: str) -> None:
     make_circuit, make_state = _FAMILIES[options.state]
     circuit = make_circuit(options.qubits, child(seed, _STATE))
     target = make_state(options.qubits, child(seed, _STATE))
-    fraction = 0.2 if options.fraction is None and options.settings is None else options.fraction
-    plan = {"fraction": fraction, "settings": options.settings, "shots": options.shots}
+    plan = _plan(options)
     backend = get(options.backend)
     if options.dry_run:
         number, cost = planned(circuit, backend=backend, rng=child(seed, _MEASURE), **plan)
@@ -93,6 +94,14 @@ def run(options: Options, command: str) -> None:
     folder = run_folder(options.out, command)
     write_run(folder, asdict(options) | {"out": str(folder)}, result, figure(result, target, options))
     print(f"written to   {folder}/  (figure.png, result.npz, result.json, config.toml, environment.json)")
+
+
+def _plan(options: Options) -> dict[str, Any]:
+    """What to measure, as arguments of ``measure_paulis``."""
+    fraction, settings = options.fraction, options.settings
+    if fraction is None and settings is None:
+        fraction, settings = (None, "all") if options.qubits <= _SMALL else (0.2, None)
+    return {"fraction": fraction, "settings": settings, "shots": options.shots}
 
 
 def report(result: TomographyResult, target: problems.StateVector) -> None:

@@ -14,6 +14,7 @@ from qalgs.checks import argument, finite_array
 from qalgs.tomo.paulis import (
     Masks,
     Settings,
+    contained_paulis,
     masks_from_labels,
     num_qubits_of,
     setting_masks,
@@ -84,6 +85,14 @@ class CountsData:
     def __str__(self) -> str:
         text = f"{len(self)} settings of {self.num_qubits} qubits, {self.shots.sum():,} shots, from {self.source}"
         return text if self.complete else text + " (interrupted)"
+
+    @property
+    def num_paulis(self) -> int:
+        """How many different Paulis, the identity included, the settings contain."""
+        seen = np.zeros(4**self.num_qubits, bool)
+        for setting in self.settings:
+            seen[contained_paulis(setting[None])] = True
+        return int(np.count_nonzero(seen))
 
     def take(self, indices: NDArray[np.intp]) -> CountsData:
         """The data of some of the settings."""
@@ -195,6 +204,11 @@ class PauliData:
     def __str__(self) -> str:
         share = len(self) / 4**self.num_qubits
         return f"{len(self):,} of {4**self.num_qubits:,} Paulis ({share:.1%}) of {self.num_qubits} qubits"
+
+    @property
+    def num_paulis(self) -> int:
+        """How many different Paulis, the identity included, were measured."""
+        return len(np.union1d(self.z * 2**self.num_qubits + self.x, [0]))
 
     def take(self, indices: NDArray[np.intp]) -> PauliData:
         """The data of some of the labels."""

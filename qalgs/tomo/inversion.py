@@ -60,7 +60,7 @@ def spectral_start(data: PauliData, rank: int, rng: np.random.Generator) -> Fact
     values, Q = np.linalg.eigh(V.conj().T @ apply_hermitian(B, V))
     leading = np.maximum(values[::-1][:rank], 1e-3 * max(values[-1], 1e-12))
     U = (V @ Q[:, ::-1][:, :rank]) * np.sqrt(leading)
-    return U / np.linalg.norm(U)
+    return (U / np.linalg.norm(U)).astype(np.complex128)
 
 
 def random_start(dim: int, rank: int, rng: np.random.Generator) -> Factor:

@@ -7,8 +7,9 @@ Axes: M machines, h local steps, b minibatch, d = 2**n, r rank; the factor U is 
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Generator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -21,6 +22,8 @@ from qalgs.tomo.inversion import random_start, spectral_start
 from qalgs.tomo.methods import Data
 from qalgs.tomo.objectives import LeastSquares, Likelihood, Objective
 from qalgs.tomo.operators.allpauli import Factor
+
+_log = logging.getLogger(__name__)
 
 _SPLIT, _START, _DRAWS = 0, 1, 2
 """Keys of the random streams: sharding, the start, and the minibatches (with machine and round)."""
@@ -50,7 +53,7 @@ class LocalSFGD:
 
     One round: every machine i draws h minibatches of b of its own measurements and takes
     U_i <- U_i - eta_t G_i(U_i) for each; then U = sum_i (m_i / m) U_i (arXiv 2203.11579, with the shards weighted by
-    their size m_i, so that the fixed point is the pooled estimate). Only factors travel: M d r complex numbers each way.
+    their size m_i, so that the fixed point is the pooled estimate). Only factors travel: M d r numbers each way.
     """
 
     machines: int = 4
@@ -60,7 +63,7 @@ class LocalSFGD:
     rounds: int = 100
     """The largest number of averages (communication rounds)."""
     batch: int | None = None
-    """b, the measurements in a minibatch; None for 10 settings (of counts) or 100 labels (of Pauli values)."""
+    """b, the measurements in a minibatch; None for 10 settings (of counts) or d labels (of Pauli values)."""
     step_size: float = 0.3
     """eta, in units in which the curvature of the loss is of order 1: stable below 1."""
     schedule: Literal["plateau", "constant", "diminishing"] = "plateau"
@@ -96,6 +99,9 @@ class LocalSFGD:
             seed: the same seed gives the same run, and continues it the same.
             start: a factor to begin from, or the state of an earlier run to continue.
 
+        A round that makes the loss explode is undone and the step halved; a run that goes on diverging ends as FAILED
+        with the last good factor.
+
         Raises:
             ValueError: there are fewer measurements than machines.
         """
@@ -108,10 +114,15 @@ class LocalSFGD:
             steps = self._step_sizes(state)
             factors = [worker.run(state.factor, state.round, steps) for worker in workers]
             average = np.sum([worker.share * U for worker, U in zip(workers, factors, strict=True)], axis=0)
-            loss = pooled.loss(average)
-            state = self._advance(state, average, loss)
+            with np.errstate(over="ignore", invalid="ignore"):
+                loss = pooled.loss(average)
+            diverged = _diverged(loss, state.losses)
+            state = self._undone(state) if diverged else self._advanced(state, average, loss)
             metrics = {"loss": loss, "step_size": steps[-1], "bytes": float(state.round * traffic)}
             yield Step(state.round, state, metrics, total=self.rounds)
+            if diverged and (self.schedule != "plateau" or state.halvings > _LARGEST_HALVINGS):
+                _log.warning("Local SFGD diverged at step size %g: lower `step_size` or raise `batch`.", steps[-1])
+                return Status.FAILED
             if state.halvings > _LARGEST_HALVINGS:
                 return Status.CONVERGED
         return Status.MAX_STEPS if self.schedule == "plateau" else Status.CONVERGED
@@ -141,7 +152,11 @@ class LocalSFGD:
             return 2 * self.step_size / (t + 2)
         return np.full(self.local_steps, self.step_size / 2**state.halvings)
 
-    def _advance(self, state: LocalState, factor: Factor, loss: float) -> LocalState:
+    def _undone(self, state: LocalState) -> LocalState:
+        """The state after a round that diverged: the factor before it, and half the step."""
+        return replace(state, round=state.round + 1, halvings=state.halvings + 1, judged=len(state.losses))
+
+    def _advanced(self, state: LocalState, factor: Factor, loss: float) -> LocalState:
         losses, halvings, judged = (*state.losses, loss), state.halvings, state.judged
         recent = losses[judged:]
         if self.schedule == "plateau" and len(recent) >= 2 * _PLATEAU_ROUNDS:
@@ -152,6 +167,13 @@ class LocalSFGD:
             if before - now < self.tol * max(losses[0] - now, 0.0):
                 halvings, judged = halvings + 1, len(losses)
         return LocalState(factor, state.round + 1, halvings, losses, judged)
+
+
+def _diverged(loss: float, losses: Sequence[float]) -> bool:
+    """Whether a round made the loss worse than it ever should be."""
+    if not np.isfinite(loss):
+        return True
+    return len(losses) > 0 and loss > losses[0] + max(abs(losses[0]), 1.0)
 
 
 @dataclass(frozen=True, eq=False)
@@ -168,7 +190,8 @@ class _Worker:
         size = self.objective.size
         batch = min(size, self.objective.default_batch if self.batch is None else self.batch)
         rng = generator(self.seed, round_index)
-        for step_size in step_sizes:
-            indices = None if batch == size else rng.integers(size, size=batch)
-            factor = factor - step_size * self.objective.direction(factor, indices)
+        with np.errstate(over="ignore", invalid="ignore"):  # a round that diverges is undone by the caller
+            for step_size in step_sizes:
+                indices = None if batch == size else rng.integers(size, size=batch)
+                factor = factor - step_size * self.objective.direction(factor, indices)
         return factor

@@ -50,7 +50,7 @@ class LinearInversion:
     """The unbiased linear estimator, projected onto the states of the wanted rank.
 
     rho = sum_P y_P P / d over the measured Paulis, then its leading eigenvectors with their eigenvalues projected onto
-    the simplex (arXiv 1106.5458). It needs no iteration; unmeasured Paulis count as 0, which biases it towards white noise.
+    the simplex (arXiv 1106.5458). It needs no iteration; unmeasured Paulis count as 0, a bias towards white noise.
     """
 
     def iterate(

@@ -44,10 +44,10 @@ class LeastSquares:
     is applied by bit masks, a large one, or everything, by the all-Pauli transform.
     """
 
-    default_batch = 100
-
     def __init__(self, data: PauliData) -> None:
         self.size, self._data = len(data), data
+        # With b labels a minibatch has curvature 1 + d / b in its worst direction, so b has to grow with d.
+        self.default_batch = 1 << data.num_qubits
         self._scale = (1 << data.num_qubits) / len(data)
         self._tables: tuple[AllPauli, NDArray[np.floating], NDArray[np.floating]] | None = None
 
@@ -83,15 +83,14 @@ class LeastSquares:
 class Likelihood:
     """f(U) = -sum_{s,b} (n_sb / N) log q_sb + log ||U||_F**2, with q = (1 - floor) p + floor ||U||_F**2 / d.
 
-    The negative log-likelihood per shot of the counts n_sb; p_s(b) = sum_k |(V_s u_k)_b|**2 is not normalised, which the
-    second term makes up for, so no constraint on the trace is needed. The floor is white noise mixed into the model: it
-    keeps outcomes that a low-rank state forbids from having probability 0.
+    The negative log-likelihood per shot of the counts n_sb; p_s(b) = sum_k |(V_s u_k)_b|**2 is not normalised, and the
+    second term makes up for it, so no constraint on the trace is needed. The floor is white noise mixed into the
+    model: it keeps outcomes that a low-rank state forbids from having probability 0.
     """
-
-    default_batch = 10
 
     def __init__(self, data: CountsData, *, floor: float = 0.0) -> None:
         self.size, self._counts, self._floor = len(data), data.counts.astype(float), floor
+        self.default_batch = 10
         self._bases = Bases(data.settings)
 
     def direction(self, U: Factor, indices: Indices | None = None) -> Factor:

@@ -74,6 +74,15 @@ def setting_masks(settings: Settings) -> tuple[Masks, Masks]:
     return (settings < 2).astype(np.int64) @ weights, (settings > 0).astype(np.int64) @ weights
 
 
+def contained_paulis(settings: Settings) -> NDArray[np.int64]:
+    """Indices z * d + (z ^ x) of the 2**n Paulis that each setting contains, (S * d,)."""
+    dim = 1 << settings.shape[1]
+    x, z = setting_masks(settings)
+    support = np.arange(dim, dtype=np.int64)
+    x, z = x[:, None] & support, z[:, None] & support
+    return (z * dim + (z ^ x)).reshape(-1)
+
+
 def transform_sign(x: Masks, z: Masks) -> NDArray[np.float64]:
     """The sign s with ``Tr(P rho) = s * sum_j (-1)^{z.j} (Re + Im) rho[j, j ^ x]``: + where |x & z| mod 4 is 0 or 3."""
     count = np.bitwise_count(x & z) & 3

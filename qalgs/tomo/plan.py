@@ -9,10 +9,9 @@ from collections.abc import Iterable, Sequence
 from itertools import product
 
 import numpy as np
-from numpy.typing import NDArray
 
 from qalgs.checks import argument, positive_int, real
-from qalgs.tomo.paulis import Settings, masks_from_labels, setting_masks, settings_from_text
+from qalgs.tomo.paulis import Settings, contained_paulis, masks_from_labels, settings_from_text
 
 _LARGEST_COMPLETE = 8
 _DRAW = 64
@@ -60,7 +59,7 @@ def covering_settings(num_qubits: int, fraction: float, rng: np.random.Generator
     start = number = 0
     while True:
         for i in range(start, len(chosen)):
-            paulis = covered(chosen[i : i + 1])
+            paulis = contained_paulis(chosen[i : i + 1])
             number += np.count_nonzero(~seen[paulis])
             seen[paulis] = True
             if number >= wanted:
@@ -127,15 +126,6 @@ def plan_settings(
     if chosen.shape[1] != num_qubits:
         raise ValueError(argument(name, f"have {num_qubits} letters each", f"they have {chosen.shape[1]}"))
     return chosen
-
-
-def covered(settings: Settings) -> NDArray[np.int64]:
-    """Indices z * d + (z ^ x) of the Paulis each setting contains, (S * d,)."""
-    dim = 1 << settings.shape[1]
-    x, z = setting_masks(settings)
-    support = np.arange(dim)
-    x, z = x[:, None] & support, z[:, None] & support
-    return (z * dim + (z ^ x)).reshape(-1)
 
 
 def _uniform(num_qubits: int) -> Settings:

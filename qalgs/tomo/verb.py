@@ -51,7 +51,8 @@ def tomography(
 
     Raises:
         TypeError: ``data`` is neither kind.
-        ValueError: an argument is out of range; nothing has run.
+        ValueError: an argument is out of range, or there are fewer Paulis than a state of this rank has parameters;
+            nothing has run.
         KeyboardInterrupt: interrupted before the first step ended.
 
     Example:
@@ -66,6 +67,7 @@ def tomography(
     dim = 1 << data.num_qubits
     rank = positive_int(rank, "rank", maximum=dim)
     bootstrap = positive_int(bootstrap, "bootstrap", minimum=0)
+    _check_sufficient(data, rank)
     psi = None if target is None else pure_state(target, dim, "target")
     method = LocalSFGD() if method is None else method
     seed = as_seed_sequence(rng)
@@ -124,6 +126,15 @@ def _watch(steps: Generator[Step, None, Status], psi: NDArray[np.complex128] | N
         fidelity = float(np.linalg.norm(psi.conj() @ _normalised(step.state.factor)) ** 2)
         metrics = {**step.metrics, "infidelity": 1 - fidelity}
         yield Step(step.index, step.state, metrics, total=step.total, phase=step.phase)
+
+
+def _check_sufficient(data: Data, rank: int) -> None:
+    """A state of rank r and trace 1 has 2 d r - r**2 - 1 real parameters; fewer numbers cannot determine it."""
+    parameters = (2 << data.num_qubits) * rank - rank**2 - 1
+    known = data.num_paulis - 1
+    if known < parameters:
+        must = f"contain at least {parameters} Paulis besides the identity for a state of rank {rank}"
+        raise ValueError(argument("data", must, f"it contains {known}: measure more settings"))
 
 
 def _misfit(data: Data, factor: Factor, rng: np.random.Generator) -> float | None:

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from qiskit.circuit import Parameter, QuantumCircuit
+from qiskit.providers.fake_provider import GenericBackendV2
 from qiskit.quantum_info import SparsePauliOp
 
 from qalgs_backends import BackendError, CapabilityError, ExecutionError, get
@@ -160,7 +161,7 @@ def test_states_that_do_not_fit(name):
 
 def test_memory_limit_is_respected():
     wide = QuantumCircuit(20)
-    with pytest.raises(CapabilityError, match="A statevector of 20 qubits needs 16777216 bytes .* 1048576 bytes"):
+    with pytest.raises(CapabilityError, match=r"A statevector of 20 qubits needs 16777216 bytes .* 1048576 bytes"):
         get("aer", max_memory_mb=1).prepare(wide)
     assert get("aer", max_memory_mb=1).capabilities.num_qubits == 16
     assert get("aer", max_memory_mb=1, precision="single").capabilities.num_qubits == 17
@@ -203,6 +204,15 @@ def test_a_failed_run_raises_with_the_simulators_words(caplog):
     simulator = AerSimulator(method="statevector", max_memory_mb=1)
     with pytest.raises(ExecutionError, match="Insufficient memory"):
         run_counts(simulator, aer_program(wide, (), ()), np.zeros((1, 0)), 10, np.random.SeedSequence(0))
+
+
+def test_native_gates_that_aer_would_not_bind_are_refused():
+    """On a device such a gate cannot be decomposed without changing its noise."""
+    device = GenericBackendV2(2, basis_gates=["rz", "sx", "x", "cp"], seed=0)
+    gate = QuantumCircuit(2)
+    gate.cp(Parameter("x"), 0, 1)
+    with pytest.raises(CapabilityError, match="Aer does not bind the angles of cp"):
+        get(device).prepare(gate)
 
 
 def test_costates():

@@ -37,6 +37,19 @@ def test_classical_bits_are_numbered_flat(name):
     assert max(counts.outcomes[0], key=lambda k: counts.outcomes[0][k]) == 4
 
 
+def test_dynamic_circuits_are_sampled_by_aer():
+    circuit = QuantumCircuit(2, 2)
+    circuit.ry(Parameter("x"), 0)
+    circuit.measure(0, 0)
+    with circuit.if_test((circuit.clbits[0], 1)):
+        circuit.x(1)
+    circuit.measure(1, 1)
+    backend = get("aer")
+    counts = backend.sample(backend.prepare(circuit), [[0.0], [np.pi], [1.0]], shots=100, rng=0)
+    assert counts.outcomes[:2] == ({0: 100}, {3: 100})
+    assert set(counts.outcomes[2]) == {0, 3}
+
+
 @pytest.mark.parametrize("name", NOISELESS)
 def test_frequencies(name):
     rng = np.random.default_rng(8)

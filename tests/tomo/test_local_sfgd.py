@@ -133,6 +133,17 @@ def test_more_local_steps_need_fewer_rounds():
     assert rounds(1) / rounds(10) > 7
 
 
+def test_steps_that_diverge_are_undone_and_halved():
+    psi = haar_state(5, 3)
+    data = PauliData.simulate(psi, 0.5, 1000, np.random.default_rng(1))
+    run = drive(LocalSFGD(step_size=1.9, batch=20).iterate(data, 1, seed=SEED))
+    assert np.isfinite(run.last.state.factor).all()
+    assert run.history["step_size"][-1] <= 1.9 / 8
+    constant = drive(LocalSFGD(step_size=1.9, batch=20, schedule="constant").iterate(data, 1, seed=SEED))
+    assert constant.status is Status.FAILED
+    assert np.isfinite(constant.last.state.factor).all()
+
+
 def test_the_diminishing_schedule_is_that_of_theorem_2():
     method = LocalSFGD(local_steps=3, step_size=0.5, schedule="diminishing")
     steps = method._step_sizes(LocalState(np.zeros((2, 1)), round=2))

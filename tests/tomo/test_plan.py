@@ -3,10 +3,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from qalgs.tomo.paulis import settings_to_text
+from qalgs.tomo.paulis import contained_paulis, settings_to_text
 from qalgs.tomo.plan import (
     all_settings,
-    covered,
     covering_settings,
     plan_settings,
     random_settings,
@@ -17,16 +16,16 @@ from qalgs.tomo.plan import (
 def test_all_settings_cover_all_paulis():
     settings = all_settings(4)
     assert len(np.unique(settings, axis=0)) == 81
-    assert len(np.unique(covered(settings))) == 4**4
+    assert len(np.unique(contained_paulis(settings))) == 4**4
 
 
 @given(seed=st.integers(0, 1000), n=st.integers(1, 5), fraction=st.floats(0.01, 1))
 def test_covering_settings_reach_the_fraction_and_no_setting_is_spare(seed, n, fraction):
     settings = covering_settings(n, fraction, np.random.default_rng(seed))
     assert len(np.unique(settings, axis=0)) == len(settings)
-    assert len(np.unique(covered(settings))) >= fraction * 4**n
+    assert len(np.unique(contained_paulis(settings))) >= fraction * 4**n
     if len(settings) > 1:
-        assert len(np.unique(covered(settings[:-1]))) < fraction * 4**n
+        assert len(np.unique(contained_paulis(settings[:-1]))) < fraction * 4**n
 
 
 @given(st.data(), st.integers(1, 5))

@@ -130,10 +130,11 @@ def test_misfit_exposes_a_rank_that_is_too_low():
     bell.h(0)
     bell.cx(0, 1)
     psi = Statevector(bell).data
+    texts = [a + b for a in "XYZ" for b in "XYZ"]
     noisy = 0.7 * np.outer(psi, psi) + 0.3 * np.eye(4) / 4
-    p = np.einsum("sbij,ji->sb", np.array([projectors(s) for s in ("XX", "YY", "ZZ", "XY", "ZX")]), noisy).real
+    p = np.einsum("sbij,ji->sb", np.array([projectors(s) for s in texts]), noisy).real
     rng = np.random.default_rng(0)
-    counts = qa.CountsData(settings_from_text(["XX", "YY", "ZZ", "XY", "ZX"]), rng.multinomial(5000, p))
+    counts = qa.CountsData(settings_from_text(texts), rng.multinomial(5000, p))
     low, high = (qa.tomography(counts, rank=r, bootstrap=0, rng=1) for r in (1, 4))
     assert low.misfit > 2 > 1.5 > high.misfit
     assert "raise `rank`" in str(low)
@@ -230,6 +231,12 @@ def test_bad_measurements_are_refused(circuit, kwargs, error, message):
 def test_bad_reconstructions_are_refused(ghz_data, kwargs, error, message):
     with pytest.raises(error, match=message):
         qa.tomography(ghz_data, **kwargs)
+
+
+def test_too_little_data_is_refused():
+    one_basis = qa.CountsData.from_dict({"ZZZ": {"000": 10, "111": 10}})
+    with pytest.raises(ValueError, match=r"contain at least 14 Paulis besides the identity .* but it contains 7"):
+        qa.tomography(one_basis)
 
 
 def test_other_data_is_refused():

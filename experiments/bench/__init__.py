@@ -1,0 +1,1 @@
+"""Benchmarks, each paired with its peer in the same run."""
