@@ -39,5 +39,18 @@ rules: $(STAMP)  ## which room may import which
 bench: $(STAMP)  ## every benchmark, paired with its peer in the same run
 	$(BIN)/python -m experiments bench
 
+docs-check: $(STAMP) ## every example of the README runs
+	$(BIN)/python -m pytest -q tests/test_readme.py
+
+WHEEL := build/wheel-check
+wheel-check: $(STAMP) ## the wheel alone, in an environment of its own, passes the tests from another folder
+	rm -rf $(WHEEL) && mkdir -p $(WHEEL)/elsewhere
+	$(BIN)/python -m hatchling build -t wheel -d $(WHEEL)
+	$(PYTHON) -m venv $(WHEEL)/venv
+	$(WHEEL)/venv/bin/python -m pip install --quiet --upgrade "pip>=25.1"
+	$(WHEEL)/venv/bin/python -m pip install --quiet --prefer-binary --group dev "$$(ls $(WHEEL)/*.whl)[ibm]"
+	cp -r tests README.md pyproject.toml $(WHEEL)/elsewhere
+	cd $(WHEEL)/elsewhere && ../venv/bin/python -m pytest -n 2 -m "not slow and not gpu"
+
 clean:           ## remove everything that can be made again
 	rm -rf $(VENV) build dist runs .pytest_cache .ruff_cache .hypothesis

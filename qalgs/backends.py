@@ -14,4 +14,6 @@ from qalgs_backends import Program as Program
 from qalgs_backends import RngLike as RngLike
 from qalgs_backends import Values as Values
 from qalgs_backends import as_backend as as_backend
+from qalgs_backends import basis_angles as basis_angles
 from qalgs_backends import get as get
+from qalgs_backends import with_basis_change as with_basis_change

@@ -11,6 +11,8 @@ from qalgs_backends.base import Values as Values
 from qalgs_backends.errors import BackendError as BackendError
 from qalgs_backends.errors import CapabilityError as CapabilityError
 from qalgs_backends.errors import ExecutionError as ExecutionError
+from qalgs_backends.grouping import basis_angles as basis_angles
+from qalgs_backends.grouping import with_basis_change as with_basis_change
 from qalgs_backends.registry import BackendLike as BackendLike
 from qalgs_backends.registry import as_backend as as_backend
 from qalgs_backends.registry import get as get

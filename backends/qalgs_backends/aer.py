@@ -2,9 +2,10 @@
 
 Axes: K points, p parameters, o observables.
 
-Two properties of Aer shape this file. Angles of controlled rotations (cp, crx, cry, crz, cu) are not bound by
-``parameter_binds``, and the result is wrong without a word; they are decomposed first. A failed run does not
-raise: ``success`` is checked.
+Three properties of Aer shape this file. Angles of controlled rotations (cp, crx, cry, crz, cu) are not bound by
+``parameter_binds``, and the result is wrong without a word; they are decomposed first. Binding at run time, the
+quick way for many points, does not know control flow and can end the process. A failed run does not raise:
+``success`` is checked.
 """
 
 from __future__ import annotations

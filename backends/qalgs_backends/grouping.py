@@ -117,7 +117,7 @@ def with_basis_change(circuit: QuantumCircuit) -> tuple[QuantumCircuit, tuple[Pa
     """A copy of ``circuit`` that ends in a change of basis and measures every qubit.
 
     Returns:
-        The circuit, and its 2n new parameters in the order of ``Grouping.angles``.
+        The circuit, and its 2n new parameters in the order of ``basis_angles``.
     """
     n = circuit.num_qubits
     taken = {parameter.name.split("[")[0] for parameter in circuit.parameters}
@@ -134,11 +134,15 @@ def with_basis_change(circuit: QuantumCircuit) -> tuple[QuantumCircuit, tuple[Pa
     return extended, tuple(angles)
 
 
+def basis_angles(x: NDArray[np.bool_], y: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """(..., 2n) angles for ``with_basis_change``; (..., n) masks say where the letter is X and where it is Y."""
+    return -_QUARTER * np.concatenate([y, x | y], axis=-1).astype(np.float64)
+
+
 def _angles(paulis: PauliList) -> NDArray[np.float64]:
     """(2n,) angles of the basis in which ``paulis`` are diagonal."""
-    x = paulis.x.any(axis=0)
-    y = (paulis.x & paulis.z).any(axis=0)
-    return -_QUARTER * np.concatenate([y, x]).astype(np.float64)
+    y = paulis.x & paulis.z
+    return basis_angles(np.any(paulis.x, axis=0), np.any(y, axis=0))
 
 
 def _supports(paulis: PauliList) -> NDArray[np.uint64]:

@@ -5,34 +5,20 @@ Times are medians of interleaved calls on one thread, so that a change of the ma
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Callable
 
 import numpy as np
-from qiskit.circuit import ParameterVector, QuantumCircuit
+from qiskit.circuit import QuantumCircuit
 from qiskit.circuit.library import efficient_su2
 from qiskit.quantum_info import SparsePauliOp
 from qiskit_aer import AerSimulator
 from qiskit_aer.library import SaveExpectationValue
 
-from qalgs.backends import get
+from experiments.bench.table import Row, medians, ratio_row
+from qalgs.backends import basis_angles, get, with_basis_change
+from qalgs.circuits import ghz
 
-Row = dict[str, Any]
 POINTS = 64
-
-
-def medians(calls: Sequence[Callable[[], Any]], repeats: int) -> list[float]:
-    """Median seconds of each call, taken in turns after a warm-up."""
-    times = np.empty((repeats, len(calls)))
-    for call in calls:
-        call()
-    for row in times:
-        for k, call in enumerate(calls):
-            began = time.perf_counter()
-            call()
-            row[k] = time.perf_counter() - began
-    return [float(t) for t in np.median(times, axis=0)]
 
 
 def problem(n: int) -> tuple[QuantumCircuit, SparsePauliOp, np.ndarray]:
@@ -71,7 +57,7 @@ def overhead(n: int, repeats: int) -> Row:
     raw = raw_aer(circuit, observable)
     off = abs(raw(points[0]) - backend.expect(program, points[0]).values[0, 0])
     base, ours = medians([lambda: raw(points[0]), lambda: backend.expect(program, points[0])], repeats)
-    return _row("adapter / raw Aer", n, ours, base, off)
+    return ratio_row("adapter / raw Aer", n, ours, base, off)
 
 
 def batching(n: int) -> Row:
@@ -85,7 +71,7 @@ def batching(n: int) -> Row:
 
     off = float(np.abs(one_by_one() - backend.expect(program, points).values).max())
     calls, batch = medians([one_by_one, lambda: backend.expect(program, points)], 9)
-    return _row("64 calls / batch of 64", n, calls / POINTS, batch / POINTS, off)
+    return ratio_row("64 calls / batch of 64", n, calls / POINTS, batch / POINTS, off)
 
 
 def engine(n: int, num_points: int, repeats: int) -> list[Row]:
@@ -105,8 +91,8 @@ def engine(n: int, num_points: int, repeats: int) -> list[Row]:
     )
     label = f"{num_points} point{'s' * (num_points > 1)}"
     return [
-        _row(f"Aer / engine, {label}", n, base / num_points, value / num_points, off),
-        _row(f"gradient / value, {label}", n, slope / num_points, value / num_points, 0.0),
+        ratio_row(f"Aer / engine, {label}", n, base / num_points, value / num_points, off),
+        ratio_row(f"gradient / value, {label}", n, slope / num_points, value / num_points, 0.0),
     ]
 
 
@@ -119,30 +105,17 @@ def noisy(n: int) -> Row:
     single, batch = medians(
         [lambda: backend.expect(program, points[0]), lambda: backend.expect(program, points[:32])], 5
     )
-    return _row("noisy call / noisy batch of 32", n, single, batch / 32, off)
+    return ratio_row("noisy call / noisy batch of 32", n, single, batch / 32, off)
 
 
 def noisy_settings() -> Row:
     """100 settings of a GHZ state with 2048 shots each; the promise is 20 seconds."""
     backend = get("noisy:fake_fez")
-    circuit, points = ghz_in_bases(8, 100)
-    program = backend.prepare(circuit)
+    program = backend.prepare(with_basis_change(ghz(8))[0])
+    letters = np.random.default_rng(0).integers(3, size=(100, 8))
+    points = basis_angles(letters == 0, letters == 1)
     (seconds,) = medians([lambda: backend.sample(program, points, shots=2048, rng=0)], 3)
     return {"what": "100 settings x 2048 shots, noisy GHZ", "n": 8, "seconds": seconds}
-
-
-def ghz_in_bases(n: int, settings: int) -> tuple[QuantumCircuit, np.ndarray]:
-    """A GHZ circuit with a parametrised change of basis, and random bases."""
-    circuit = QuantumCircuit(n)
-    circuit.h(0)
-    for q in range(n - 1):
-        circuit.cx(q, q + 1)
-    phi, theta = ParameterVector("phi", n), ParameterVector("theta", n)
-    for q in range(n):
-        circuit.rz(phi[q], q)
-        circuit.ry(theta[q], q)
-    rng = np.random.default_rng(0)
-    return circuit, rng.choice([0.0, -np.pi / 2], size=(settings, 2 * n))
 
 
 def run() -> list[Row]:
@@ -152,19 +125,3 @@ def run() -> list[Row]:
     for n in (4, 8, 10):
         rows += engine(n, 1, 51) + engine(n, POINTS, 9)
     return [*rows, noisy(4), noisy(6), noisy_settings()]
-
-
-def _row(what: str, n: int, first: float, second: float, difference: float) -> Row:
-    return {
-        "what": what,
-        "n": n,
-        "first_ms": 1e3 * first,
-        "second_ms": 1e3 * second,
-        "ratio": first / second,
-        "difference": difference,
-    }
-
-
-if __name__ == "__main__":
-    for row in run():
-        print("  ".join(f"{key} {value:.4g}" if isinstance(value, float) else str(value) for key, value in row.items()))

@@ -7,7 +7,7 @@ from functools import partial
 import numpy as np
 from scipy.optimize import minimize as scipy_minimize
 
-from experiments.bench.table import Row, medians
+from experiments.bench.table import Row, medians, ratio_row
 from qalgs.optimizers import FunctionObjective, SciPyMethod, minimize
 
 _SIZE, _EVALUATIONS = 24, 400
@@ -29,6 +29,5 @@ def run() -> list[Row]:
         )
         off = float(np.abs(theirs().x - ours().x).max())
         base, own = medians([theirs, ours], 5)
-        rows.append({"what": f"{method}, 400 evaluations", "p": _SIZE, "ms": 1e3 * own, "peer": "scipy.optimize"})
-        rows[-1] |= {"peer_ms": 1e3 * base, "ratio": own / base, "off": off}
+        rows.append(ratio_row(f"{method}, {_EVALUATIONS} evaluations, ours / SciPy", _SIZE, own, base, off))
     return rows

@@ -24,6 +24,18 @@ def medians(calls: Sequence[Callable[[], Any]], repeats: int) -> list[float]:
     return [float(t) for t in np.median(times, axis=0)]
 
 
+def ratio_row(what: str, n: int, first: float, second: float, difference: float) -> Row:
+    """A row on two timings in seconds, named "first / second" by ``what``; ``difference`` is that of their answers."""
+    return {
+        "what": what,
+        "n": n,
+        "first_ms": 1e3 * first,
+        "second_ms": 1e3 * second,
+        "ratio": first / second,
+        "difference": float(difference),
+    }
+
+
 def as_table(rows: Sequence[Row]) -> str:
     """Rows as text in columns; a column is any key that a row has."""
     names = list(dict.fromkeys(name for row in rows for name in row))

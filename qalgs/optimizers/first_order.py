@@ -8,7 +8,7 @@ real there.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -24,6 +24,20 @@ from qalgs.optimizers.base import (
     read_values,
     start_point,
 )
+
+
+class FirstOrder:
+    """What the methods of this file have in common."""
+
+    @property
+    def on_change(self) -> OnChange:
+        """Moments and momenta stay useful when the objective changes."""
+        return "carry"
+
+    @property
+    def uses_gradient(self) -> bool:
+        """Every question wants the gradient."""
+        return True
 
 
 def _check_tolerance(tolerance: float | None) -> None:
@@ -54,7 +68,7 @@ def _settled(
 
 
 @dataclass(frozen=True)
-class GradientDescent:
+class GradientDescent(FirstOrder):
     """Steps against the gradient.
 
     x_{t+1} = x_t - eta_t g(x_t) with eta_t = step_size / (1 + decay t); ``decay=0`` is a constant step size.
@@ -62,9 +76,6 @@ class GradientDescent:
     Raises:
         ValueError: ``step_size`` or ``tolerance`` is not positive, or ``decay`` is negative.
     """
-
-    on_change: ClassVar[OnChange] = "carry"
-    uses_gradient: ClassVar[bool] = True
 
     step_size: float = 0.1
     """eta at the first step, > 0."""
@@ -105,7 +116,7 @@ class MomentumState(State):
 
 
 @dataclass(frozen=True)
-class Momentum:
+class Momentum(FirstOrder):
     """Nesterov's accelerated gradient, the form MiFGD uses on a factor.
 
     x_{t+1} = z_t - eta g(z_t),  z_{t+1} = x_{t+1} + mu (x_{t+1} - x_t).
@@ -116,9 +127,6 @@ class Momentum:
     Raises:
         ValueError: ``step_size`` or ``tolerance`` is not positive, or ``momentum`` is outside [0, 1].
     """
-
-    on_change: ClassVar[OnChange] = "carry"
-    uses_gradient: ClassVar[bool] = True
 
     step_size: float = 0.1
     """eta, > 0."""
@@ -163,7 +171,7 @@ class AdamState(State):
 
 
 @dataclass(frozen=True)
-class Adam:
+class Adam(FirstOrder):
     """Steps scaled entry by entry by running moments of the gradient.
 
     m_t = b1 m_{t-1} + (1 - b1) g_t,  v_t = b2 v_{t-1} + (1 - b2) |g_t|^2,
@@ -174,9 +182,6 @@ class Adam:
     Raises:
         ValueError: a setting is out of its range.
     """
-
-    on_change: ClassVar[OnChange] = "carry"
-    uses_gradient: ClassVar[bool] = True
 
     step_size: float = 0.05
     """eta, > 0; about the largest move of an entry in one step."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, ClassVar, NamedTuple, Self
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -106,8 +106,6 @@ class SciPyMethod:
             given some.
     """
 
-    on_change: ClassVar[OnChange] = "restart"
-
     method: str
     """SciPy's name, in any case."""
     options: Mapping[str, Any] = field(default_factory=dict, hash=False)
@@ -136,6 +134,11 @@ class SciPyMethod:
         for name, value in (("method", method), ("gradient", gradient), ("bounds", bounds)):
             object.__setattr__(self, name, value)
         object.__setattr__(self, "options", dict(self.options))
+
+    @property
+    def on_change(self) -> OnChange:
+        """What a SciPy run remembers is stale once the objective changes."""
+        return "restart"
 
     @property
     def uses_gradient(self) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, ClassVar
+from typing import Any
 
 from numpy.typing import ArrayLike
 
@@ -18,7 +18,10 @@ from qalgs.optimizers.scipy_method import Bounds, SciPyMethod, SciPyState
 class _Named(ABC):
     """Settings that stand for a ``SciPyMethod``."""
 
-    on_change: ClassVar[OnChange] = "restart"
+    @property
+    def on_change(self) -> OnChange:
+        """What a SciPy run remembers is stale once the objective changes."""
+        return "restart"
 
     @abstractmethod
     def as_scipy(self) -> SciPyMethod:

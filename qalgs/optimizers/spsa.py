@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -40,9 +40,6 @@ class SPSA:
         ValueError: a setting is out of its range.
     """
 
-    on_change: ClassVar[OnChange] = "carry"
-    uses_gradient: ClassVar[bool] = False
-
     step_size: float = 0.2
     """a, > 0."""
     perturbation: float = 0.1
@@ -55,6 +52,16 @@ class SPSA:
     """Decay of the step size, in (0, 1]."""
     gamma: float = 0.101
     """Decay of the perturbation, in [0, 1]."""
+
+    @property
+    def on_change(self) -> OnChange:
+        """The gain sequence stays useful when the objective changes."""
+        return "carry"
+
+    @property
+    def uses_gradient(self) -> bool:
+        """Questions want values only."""
+        return False
 
     def __post_init__(self) -> None:
         real(self.step_size, "step_size", above=0)

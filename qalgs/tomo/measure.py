@@ -1,37 +1,29 @@
 """Measure the Pauli settings of a circuit on any backend.
 
-All settings are parameter points of one circuit, which is prepared (transpiled, checked) once: qubit q is turned by
-rz(-phi_q) and ry(-theta_q), which carries the axis (theta, phi) of the Bloch sphere to Z.
+All settings are parameter points of one circuit, whose last gates change the basis; it is checked and transpiled once.
 """
 
 from __future__ import annotations
 
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
-from qiskit.circuit import ParameterVector, QuantumCircuit
+from qiskit.circuit import QuantumCircuit
 
-from qalgs.backends import Backend, Cost, Program, get
+from qalgs.backends import Backend, BackendLike, Cost, Program, basis_angles, get, with_basis_change
 from qalgs.checks import RngLike, argument, as_seed_sequence, child, generator, positive_int
 from qalgs.run import Callback, Status, Step, drive
 from qalgs.tomo.data import CountsData
 from qalgs.tomo.paulis import Settings
 from qalgs.tomo.plan import plan_settings
 
-if TYPE_CHECKING:
-    from qalgs.backends import BackendLike
-
 _PLAN, _SHOTS = 0, 1
 """Keys of the random streams."""
 _CHUNK = 32
 """Settings in one local job: small enough for a progress bar and for Ctrl-C to leave most of the data."""
-_ANGLES = np.array([[np.pi / 2, 0], [np.pi / 2, np.pi / 2], [0, 0]])
-"""(theta, phi) of X, Y and Z."""
 _LARGEST_TABLE = 16
-_THETA, _PHI = "theta", "phi"
 
 
 def measure_paulis(
@@ -78,7 +70,7 @@ def measure_paulis(
     machine, seed = get(backend), as_seed_sequence(rng)
     shots = positive_int(shots, "shots")
     chosen, program = _prepared(circuit, machine, qubits, seed, fraction, settings, labels)
-    angles = setting_angles(chosen)[:, _columns(program, circuit.num_qubits)]
+    angles = basis_angles(chosen == 0, chosen == 1)
     chunk = len(chosen) if machine.capabilities.remote else _CHUNK
     run = drive(_jobs(machine, program, angles, shots, chunk, child(seed, _SHOTS)), callback)
     if run.last is None:
@@ -107,23 +99,6 @@ def planned(
     machine, shots = get(backend), positive_int(shots, "shots")
     chosen, program = _prepared(circuit, machine, qubits, as_seed_sequence(rng), fraction, settings, labels)
     return len(chosen), machine.estimate(program, len(chosen), shots)
-
-
-def rotated(circuit: QuantumCircuit) -> QuantumCircuit:
-    """``circuit`` followed by rz(-phi[q]) and ry(-theta[q]) on every qubit q."""
-    n = circuit.num_qubits
-    theta, phi = ParameterVector(_THETA, n), ParameterVector(_PHI, n)
-    template = circuit.copy()
-    for q in range(n):
-        template.rz(-phi[q], q)
-        template.ry(-theta[q], q)
-    return template
-
-
-def setting_angles(settings: Settings) -> NDArray[np.float64]:
-    """(S, 2 n): theta of every qubit, then phi of every qubit."""
-    angles = _ANGLES[settings]
-    return np.concatenate([angles[:, :, 0], angles[:, :, 1]], axis=1)
 
 
 @dataclass(frozen=True, eq=False)
@@ -166,13 +141,7 @@ def _prepared(
     _check_circuit(circuit)
     plan = generator(seed, _PLAN)
     chosen = plan_settings(circuit.num_qubits, plan, fraction=fraction, settings=settings, labels=labels)
-    return chosen, backend.prepare(rotated(circuit), qubits=qubits)
-
-
-def _columns(program: Program, num_qubits: int) -> list[int]:
-    """For each column of the program's parameters, its column in ``setting_angles``."""
-    names = [f"{vector}[{q}]" for vector in (_THETA, _PHI) for q in range(num_qubits)]
-    return [names.index(parameter.name) for parameter in program.parameters]
+    return chosen, backend.prepare(with_basis_change(circuit)[0], qubits=qubits)
 
 
 def _check_circuit(circuit: QuantumCircuit) -> None:

@@ -4,7 +4,8 @@ from qiskit.circuit import Parameter, QuantumCircuit
 from qiskit.quantum_info import DensityMatrix, Statevector, state_fidelity
 
 import qalgs as qa
-from qalgs.tomo.measure import planned, rotated, setting_angles
+from qalgs.backends import basis_angles, with_basis_change
+from qalgs.tomo.measure import planned
 from qalgs.tomo.paulis import settings_from_text
 from tests.tomo.oracle import projectors
 
@@ -42,10 +43,12 @@ def test_rotations_measure_the_letters_of_the_setting():
     circuit = qa.circuits.haar(3, 2)
     psi = Statevector(circuit).data
     texts = ["XYZ", "ZZX", "YXX"]
-    template = rotated(circuit)
-    names = [f"{v}[{q}]" for v in ("theta", "phi") for q in range(3)]
-    for text, angles in zip(texts, setting_angles(settings_from_text(texts)), strict=True):
-        bound = template.assign_parameters(dict(zip(names, angles, strict=True)))
+    template, parameters = with_basis_change(circuit)
+    assert tuple(template.parameters) == parameters  # the columns of a program
+    template.remove_final_measurements()
+    settings = settings_from_text(texts)
+    for text, angles in zip(texts, basis_angles(settings == 0, settings == 1), strict=True):
+        bound = template.assign_parameters(dict(zip(parameters, angles, strict=True)))
         expected = np.einsum("bij,i,j->b", projectors(text), psi.conj(), psi).real
         np.testing.assert_allclose(Statevector(bound).probabilities(), expected, atol=1e-12)
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from qalgs.tomo.operators.allpauli import Factor
 from qalgs.tomo.paulis import Masks
 
-_CHUNK = 1 << 18
+_CHUNK = 1 << 16
 _PHASES = np.array([1, -1j, -1, 1j])
 """i^k (-1)^k for k = |x & z| mod 4: what is left of P's phase when its sign (-1)^{z.(i ^ x)} is written (-1)^{z.i}."""
 
