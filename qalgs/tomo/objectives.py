@@ -7,7 +7,7 @@ near a state of trace 1 is of order 1, whatever n and however much data there is
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,6 +36,10 @@ class Objective(Protocol):
         """The loss over everything."""
         ...
 
+    def loss_and_direction(self, U: Factor) -> tuple[float, Factor]:
+        """Both over everything, for little more than the price of one."""
+        ...
+
 
 class LeastSquares:
     """f(U) = (d / 2m) sum_k (Tr(P_k U U^dagger) - y_k)**2.
@@ -49,14 +53,12 @@ class LeastSquares:
         # With b labels a minibatch has curvature 1 + d / b in its worst direction, so b has to grow with d.
         self.default_batch = 1 << data.num_qubits
         self._scale = (1 << data.num_qubits) / len(data)
-        self._tables: tuple[AllPauli, NDArray[np.floating], NDArray[np.floating]] | None = None
+        self._tables: tuple[AllPauli, NDArray[Any], NDArray[Any]] | None = None
 
     def direction(self, U: Factor, indices: Indices | None = None) -> Factor:
         """(d/m) sum_k (Tr(P_k U U^dagger) - y_k) P_k U."""
         if indices is None:
-            operator, y, weights = self._transformed()
-            residual = weights * (operator.forward(U) - y)
-            return self._scale * apply_hermitian(operator.adjoint(residual), U)
+            return self.loss_and_direction(U)[1]
         if len(indices) > 4 * len(U):  # about where the transform of all 4**n becomes the cheaper one
             return LeastSquares(self._data.take(indices)).direction(U)
         data = self._data
@@ -64,11 +66,21 @@ class LeastSquares:
 
     def loss(self, U: Factor) -> float:
         """The loss over all labels."""
+        error, weighted, _ = self._residual(U)
+        return 0.5 * self._scale * float(weighted @ error)
+
+    def loss_and_direction(self, U: Factor) -> tuple[float, Factor]:
+        """Loss and direction over all labels, by one transform and its adjoint."""
+        error, weighted, operator = self._residual(U)
+        loss = 0.5 * self._scale * float(weighted @ error)
+        return loss, self._scale * apply_hermitian(operator.adjoint(weighted), U)
+
+    def _residual(self, U: Factor) -> tuple[NDArray[Any], NDArray[Any], AllPauli]:
         operator, y, weights = self._transformed()
         error = operator.forward(U) - y
-        return 0.5 * self._scale * float(weights @ error**2)
+        return error, weights * error, operator
 
-    def _transformed(self) -> tuple[AllPauli, NDArray[np.floating], NDArray[np.floating]]:
+    def _transformed(self) -> tuple[AllPauli, NDArray[Any], NDArray[Any]]:
         """The operator, the signed values and the weights in its layout; built on first use."""
         if self._tables is None:
             data = self._data
@@ -95,23 +107,32 @@ class Likelihood:
 
     def direction(self, U: Factor, indices: Indices | None = None) -> Factor:
         """-(1 - floor) sum_s V_s^dagger diag(n_s / (N q_s)) V_s U + (1 / ||U||**2 - floor sum n_sb / (N q_sb d)) U."""
-        counts = self._counts if indices is None else self._counts[indices]
-        total, trace, white = counts.sum(), float(np.linalg.norm(U) ** 2), 0.0
-
-        def weights(settings: Indices, p: NDArray[np.float64]) -> NDArray[np.float64]:
-            nonlocal white
-            ratio = self._counts[settings] / (total * self._mixed(p, trace))
-            white += float(ratio.sum())
-            return -(1 - self._floor) * ratio
-
-        G = self._bases.direction(U, weights, indices)
-        return G + (1 / trace - self._floor * white / len(U)) * U
+        return self._evaluate(U, indices)[1]
 
     def loss(self, U: Factor) -> float:
         """The loss over all settings."""
         trace = float(np.linalg.norm(U) ** 2)
         q = self._mixed(self._bases.probabilities(U), trace)
         return float(-(self._counts * np.log(q)).sum() / self._counts.sum() + np.log(trace))
+
+    def loss_and_direction(self, U: Factor) -> tuple[float, Factor]:
+        """Loss and direction over all settings, in one pass."""
+        return self._evaluate(U, None)
+
+    def _evaluate(self, U: Factor, indices: Indices | None) -> tuple[float, Factor]:
+        counts = self._counts if indices is None else self._counts[indices]
+        total, trace, logs, white = counts.sum(), float(np.linalg.norm(U) ** 2), 0.0, 0.0
+
+        def weights(settings: Indices, p: NDArray[np.float64]) -> NDArray[np.float64]:
+            nonlocal logs, white
+            q = self._mixed(p, trace)
+            ratio = self._counts[settings] / (total * q)
+            logs += float((self._counts[settings] * np.log(q)).sum())
+            white += float(ratio.sum())
+            return -(1 - self._floor) * ratio
+
+        G = self._bases.direction(U, weights, indices)
+        return float(np.log(trace) - logs / total), G + (1 / trace - self._floor * white / len(U)) * U
 
     def _mixed(self, p: NDArray[np.float64], trace: float) -> NDArray[np.float64]:
         return np.maximum((1 - self._floor) * p + self._floor * trace / p.shape[1], 1e-12 * trace)

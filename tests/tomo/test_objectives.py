@@ -31,6 +31,9 @@ def test_direction_is_half_the_gradient_of_the_loss(name, r):
     h = 1e-5
     numerical = (objective.loss(U + h * V) - objective.loss(U - h * V)) / (2 * h)
     assert 2 * np.vdot(V, objective.direction(U)).real == pytest.approx(numerical, rel=1e-6, abs=1e-9)
+    loss, direction = objective.loss_and_direction(U)
+    assert loss == pytest.approx(objective.loss(U), rel=1e-12)
+    np.testing.assert_array_equal(direction, objective.direction(U))
 
 
 @pytest.mark.parametrize("name", objectives())
