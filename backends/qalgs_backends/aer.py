@@ -11,7 +11,8 @@ quick way for many points, does not know control flow and can end the process. A
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -27,6 +28,7 @@ from qalgs_backends.errors import CapabilityError, ExecutionError
 from qalgs_backends.local import LocalBackend, Outcomes
 from qalgs_backends.memory import available_bytes, require, widest_state
 from qalgs_backends.rng import simulator_seed
+from qalgs_backends.shift import Shifts, shift_gradient
 
 if TYPE_CHECKING:
     from qiskit_aer import AerSimulator
@@ -46,12 +48,28 @@ class AerProgram:
     """A circuit that Aer runs as it is."""
 
     circuit: QuantumCircuit
-    columns: tuple[tuple[Parameter, int], ...]
-    """The parameters that are left in the circuit, with their columns."""
+    parameters: tuple[Parameter, ...]
+    """Columns of the points."""
     labels: tuple[str, ...]
     """Names under which the expectation values are saved."""
     jumps: bool
     """Whether it has control flow, which Aer can only run with every point bound beforehand."""
+
+    @cached_property
+    def columns(self) -> tuple[tuple[Parameter, int], ...]:
+        """The parameters that are left in the circuit, with their columns."""
+        left = set(self.circuit.parameters)
+        return tuple((parameter, j) for j, parameter in enumerate(self.parameters) if parameter in left)
+
+    @cached_property
+    def shifts(self) -> Shifts:
+        """The shifted evaluations behind its gradient."""
+        return Shifts(self.circuit, self.parameters)
+
+    @cached_property
+    def shifted(self) -> AerProgram:
+        """The circuit whose points are the shifted angles."""
+        return replace(self, circuit=self.shifts.circuit, parameters=self.shifts.parameters)
 
 
 class AerBackend(LocalBackend):
@@ -101,7 +119,7 @@ class AerBackend(LocalBackend):
         if method in _AMPLITUDES:
             density = method == "density_matrix"
             width = widest_state(self._available(), 1, density=density, amplitude=self._amplitude)
-        self.capabilities = Capabilities(width, exact=True, noise=False, gradient=None, device=device)
+        self.capabilities = Capabilities(width, exact=True, noise=False, gradient="shift", device=device)
 
     def _available(self) -> int:
         return available_bytes() if self._memory is None else self._memory
@@ -127,6 +145,9 @@ class AerBackend(LocalBackend):
 
     def _exact(self, compiled: AerProgram, points: NDArray[np.float64]) -> NDArray[np.float64]:
         return run_expectation(self._simulator, compiled, points)
+
+    def _gradient(self, compiled: AerProgram, points: NDArray[np.float64]) -> NDArray[np.float64]:
+        return shift_gradient(partial(run_expectation, self._simulator, compiled.shifted), compiled.shifts, points)
 
     def _counts(
         self, compiled: AerProgram, points: NDArray[np.float64], shots: int, seed: np.random.SeedSequence
@@ -170,10 +191,8 @@ def aer_program(
 
         for label, observable in zip(labels, observables, strict=True):
             ready.append(SaveExpectationValue(observable, label=label), range(ready.num_qubits))
-    left = set(ready.parameters)
-    columns = tuple((parameter, j) for j, parameter in enumerate(parameters) if parameter in left)
     jumps = any(getattr(item.operation, "blocks", ()) for item in ready.data)
-    return AerProgram(ready, columns, labels, jumps)
+    return AerProgram(ready, tuple(parameters), labels, jumps)
 
 
 def run_expectation(simulator: AerSimulator, program: AerProgram, points: NDArray[np.float64]) -> NDArray[np.float64]:

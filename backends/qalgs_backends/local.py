@@ -23,7 +23,6 @@ from qiskit.quantum_info import SparsePauliOp
 
 from qalgs_backends.base import Capabilities, Cost, Counts, Observables, Parameter, Program, Values
 from qalgs_backends.checks import argument, one_of, positive_int, real, shots_or_none
-from qalgs_backends.errors import CapabilityError
 from qalgs_backends.grouping import Grouping, group, with_basis_change
 from qalgs_backends.program import check_circuit, check_observables, check_params, check_program
 from qalgs_backends.rng import RngLike, as_seed_sequence
@@ -94,9 +93,9 @@ class LocalBackend(ABC):
     def _counts(self, compiled: Any, points: NDArray[np.float64], shots: int, seed: np.random.SeedSequence) -> Outcomes:
         """Outcomes of the (K, p) points."""
 
+    @abstractmethod
     def _gradient(self, compiled: Any, points: NDArray[np.float64]) -> NDArray[np.float64]:
         """(K, o, p) derivatives."""
-        raise CapabilityError(f"Backend {self.name} has no gradients; use 'statevector'.")
 
     def prepare(
         self,

@@ -106,7 +106,7 @@ def lower(circuit: QuantumCircuit, parameters: Sequence[Parameter]) -> Lowered:
     ops.append(Op("phase", (), len(expressions)))
     expressions.append(flat.global_phase)
     final = tuple((qubit, clbit) for clbit, qubit in sorted(measured.items()))
-    return Lowered(flat.num_qubits, tuple(ops), _angles(expressions, tuple(parameters)), final, flat.num_clbits)
+    return Lowered(flat.num_qubits, tuple(ops), affine_angles(expressions, tuple(parameters)), final, flat.num_clbits)
 
 
 def _gates(circuit: QuantumCircuit, measured: dict[int, int]) -> Iterator[tuple[str, tuple[int, ...], tuple[Any, ...]]]:
@@ -136,7 +136,8 @@ def _gates(circuit: QuantumCircuit, measured: dict[int, int]) -> Iterator[tuple[
             )
 
 
-def _angles(expressions: Sequence[Any], parameters: tuple[Parameter, ...]) -> Angles:
+def affine_angles(expressions: Sequence[Any], parameters: tuple[Parameter, ...]) -> Angles:
+    """The angles ``expressions`` as functions of ``parameters``, by a matrix wherever they are affine."""
     column = {parameter: j for j, parameter in enumerate(parameters)}
     matrix = np.zeros((len(expressions), len(parameters)))
     offset = np.zeros(len(expressions))

@@ -12,7 +12,7 @@ pulses on every qubit.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -33,6 +33,7 @@ from qalgs_backends.local import LocalBackend, Outcomes
 from qalgs_backends.memory import AMPLITUDE_BYTES, available_bytes, require, widest_state
 from qalgs_backends.pauli_sum import PauliSum
 from qalgs_backends.program import check_qubits
+from qalgs_backends.shift import shift_gradient
 
 if TYPE_CHECKING:
     from qiskit_aer import AerSimulator
@@ -87,7 +88,7 @@ class NoisyBackend(LocalBackend):
         self.name = f"noisy:{self._device.name}{fixed}"
         alive = len(self._device.readout) - len(self._device.dead_qubits)
         width = min(alive if self._fixed is None else len(self._fixed), widest_state(available_bytes(), 1))
-        self.capabilities = Capabilities(width, exact=True, noise=True, gradient=None, device=self._device.name)
+        self.capabilities = Capabilities(width, exact=True, noise=True, gradient="shift", device=self._device.name)
 
     def _qubits(self, qubits: Sequence[int] | None, num_qubits: int) -> tuple[int, ...] | None:
         if qubits is None and self._fixed is not None:
@@ -158,6 +159,10 @@ class NoisyBackend(LocalBackend):
         step = max(1, _CHUNK_BYTES // size)
         parts = [_density_values(compiled, points[k : k + step]) for k in range(0, len(points), step)]
         return np.concatenate(parts)
+
+    def _gradient(self, compiled: _Compiled, points: NDArray[np.float64]) -> NDArray[np.float64]:
+        shifted = replace(compiled, program=compiled.program.shifted)
+        return shift_gradient(partial(self._exact, shifted), compiled.program.shifts, points)
 
     def _counts(
         self, compiled: _Compiled, points: NDArray[np.float64], shots: int, seed: np.random.SeedSequence

@@ -23,7 +23,7 @@ def get(backend: BackendLike, **options: Any) -> Backend:
     """A backend by name, from a Qiskit device, or as it is.
 
     Args:
-        backend: "statevector"; "aer", "aer:mps", "aer:density_matrix", "aer:stabilizer", "aer:gpu";
+        backend: "statevector"; "lightning"; "aer", "aer:mps", "aer:density_matrix", "aer:stabilizer", "aer:gpu";
             "noisy:fake_fez" for any fake device of qiskit-ibm-runtime, "noisy:fake_fez[0,1,2]" to fix the
             qubits; a Qiskit BackendV2, whose noise is then simulated; or a Backend, which is returned.
         options: of the backend's own constructor (``AerBackend``, ``NoisyBackend``); others are refused.
@@ -76,8 +76,16 @@ def _aer(method: Any, device: Any, options: dict[str, Any]) -> Backend:
     return AerBackend(method, device=device, **options)
 
 
+def _lightning(options: dict[str, Any]) -> Backend:
+    from qalgs_backends.lightning import LightningBackend
+
+    _refuse(options, ())
+    return LightningBackend()
+
+
 _FACTORIES: dict[str, Callable[[dict[str, Any]], Backend]] = {
     "statevector": _statevector,
+    "lightning": _lightning,
     "aer": lambda options: _aer("statevector", "CPU", options),
     "aer:mps": lambda options: _aer("matrix_product_state", "CPU", options),
     "aer:density_matrix": lambda options: _aer("density_matrix", "CPU", options),

@@ -128,7 +128,7 @@ class StatevectorBackend(LocalBackend):
         for chunk in _chunks(points, compiled.tape.dim):
             for psi in compiled.tape.states(chunk).T:
                 rng = generator(seed, len(outcomes))
-                outcomes.append(_draw(psi, compiled.measured, shots, rng))
+                outcomes.append(draw(psi, compiled.measured, shots, rng))
         return tuple(outcomes)
 
 
@@ -139,7 +139,7 @@ def _chunks(points: NDArray, dim: int) -> Iterator[NDArray]:
         yield points[first : first + size]
 
 
-def _draw(
+def draw(
     psi: NDArray[np.complex128], measured: tuple[tuple[int, int], ...], shots: int, rng: np.random.Generator
 ) -> dict[int, int]:
     """Outcomes of ``shots`` measurements; classical bits that are not measured into stay 0."""

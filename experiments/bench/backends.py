@@ -96,6 +96,23 @@ def engine(n: int, num_points: int, repeats: int) -> list[Row]:
     ]
 
 
+def gradients(n: int) -> list[Row]:
+    """Adjoint gradients of the engine and of lightning, and batched shifts on Aer."""
+    circuit, observable, points = problem(n)
+    backends = [get("statevector"), get("lightning"), get("aer", max_parallel_threads=1)]
+    programs = [backend.prepare(circuit, observable) for backend in backends]
+
+    def gradient(k: int) -> np.ndarray:
+        return backends[k].gradient(programs[k], points[0])
+
+    off = [np.abs(gradient(k) - gradient(0)).max() for k in range(3)]
+    ours, lightning, shifts = medians([lambda k=k: gradient(k) for k in range(3)], 11 if n < 12 else 5)
+    return [
+        ratio_row("gradient: lightning / engine", n, lightning, ours, off[1]),
+        ratio_row("gradient: Aer shifts / engine", n, shifts, ours, off[2]),
+    ]
+
+
 def noisy(n: int) -> Row:
     """Exact values on the piece of a fake 156-qubit device: one call against a batch."""
     backend = get("noisy:fake_fez", max_parallel_threads=1)
@@ -124,4 +141,6 @@ def run() -> list[Row]:
     rows += [batching(n) for n in (4, 8)]
     for n in (4, 8, 10):
         rows += engine(n, 1, 51) + engine(n, POINTS, 9)
+    for n in (4, 8, 12):
+        rows += gradients(n)
     return [*rows, noisy(4), noisy(6), noisy_settings()]

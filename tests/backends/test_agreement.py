@@ -18,7 +18,7 @@ def test_random_circuits(seed):
     observables = [random_observable(rng, circuit.num_qubits) for _ in range(2)]
     params = rng.normal(size=(3, circuit.num_parameters))
     expected = reference(circuit, params, observables)
-    for name in ("statevector", "aer"):
+    for name in ("statevector", "aer", "lightning"):
         backend = get(name)
         program = backend.prepare(circuit, observables)
         batch = backend.expect(program, params)
@@ -84,7 +84,7 @@ def test_controlled_rotations_are_bound(gate, points):
     np.testing.assert_allclose(values, reference(circuit, params, [observable]), atol=TOLERANCE)
 
 
-@pytest.mark.parametrize("name", ["statevector", "aer", "noisy:fake_manila"])
+@pytest.mark.parametrize("name", ["statevector", "aer", "lightning", "noisy:fake_manila"])
 def test_columns_follow_the_circuit_not_the_creation(name):
     z, a = Parameter("z"), Parameter("a")
     vector = ParameterVector("v", 12)
@@ -102,7 +102,7 @@ def test_columns_follow_the_circuit_not_the_creation(name):
     np.testing.assert_allclose(values, np.cos([1.0, 0.5, 0.3]), atol=tolerance)
 
 
-@pytest.mark.parametrize("name", ["statevector", "aer"])
+@pytest.mark.parametrize("name", ["statevector", "aer", "lightning"])
 def test_parameters_that_cancel_or_sit_in_the_phase(name):
     a, b = Parameter("a"), Parameter("b")
     circuit = QuantumCircuit(1, global_phase=b)
@@ -113,7 +113,7 @@ def test_parameters_that_cancel_or_sit_in_the_phase(name):
     np.testing.assert_allclose(values, np.cos(0.5) * np.ones((2, 1)), atol=TOLERANCE)
 
 
-@pytest.mark.parametrize("name", ["statevector", "aer"])
+@pytest.mark.parametrize("name", ["statevector", "aer", "lightning"])
 def test_initialize_counts_as_unitary(name):
     circuit = QuantumCircuit(2)
     circuit.initialize([0.6, 0, 0, 0.8])

@@ -9,7 +9,7 @@ from qiskit.quantum_info import SparsePauliOp
 from qalgs_backends import BackendError, CapabilityError, ExecutionError, get
 from qalgs_backends.aer import aer_program, run_counts
 
-NAMES = ("statevector", "aer", "noisy:fake_manila")
+NAMES = ("statevector", "aer", "lightning", "noisy:fake_manila")
 
 
 def circuit():

@@ -88,13 +88,3 @@ def test_angles_that_are_not_affine_have_values_but_no_gradient():
     np.testing.assert_allclose(backend.expect(program, [2.0, 0.3]).values, [[np.cos(0.6)]])
     with pytest.raises(CapabilityError, match="affine in the parameters, but one is"):
         backend.gradient(program, [2.0, 0.3])
-
-
-def test_backends_without_gradients_say_so():
-    x = Parameter("x")
-    circuit = QuantumCircuit(1)
-    circuit.ry(x, 0)
-    backend = get("aer")
-    assert backend.capabilities.gradient is None
-    with pytest.raises(CapabilityError, match="has no gradients"):
-        backend.gradient(backend.prepare(circuit, SparsePauliOp("Z")), [0.1])

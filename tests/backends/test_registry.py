@@ -11,7 +11,7 @@ from qalgs_backends import Backend, CapabilityError, as_backend, get
 
 
 @pytest.mark.parametrize(
-    "name", ["statevector", "aer", "aer:mps", "aer:density_matrix", "aer:stabilizer", "noisy:fake_manila"]
+    "name", ["statevector", "lightning", "aer", "aer:mps", "aer:density_matrix", "aer:stabilizer", "noisy:fake_manila"]
 )
 def test_names(name):
     backend = get(name)
@@ -30,11 +30,11 @@ def test_a_qiskit_device_is_simulated_with_its_noise():
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("aar", "must be one of statevector, aer, aer:mps.*but it is 'aar'; did you mean 'aer'"),
+        ("aar", "must be one of statevector, lightning, aer, aer:mps.*but it is 'aar'; did you mean 'aer'"),
         ("noisy:fake_fes", "but it is 'noisy:fake_fes'; did you mean 'noisy:fake_fez'"),
         ("noisy:fake_fez[0,]", "must have the form"),
         ("ibm:ibm_fez", "must be one of"),
-        ("lightning", "must be one of"),
+        ("lightening", "did you mean 'lightning'"),
     ],
 )
 def test_unknown_names(name, message):

@@ -11,7 +11,7 @@ from qalgs_backends import get
 from qalgs_backends.grouping import group, with_basis_change
 from tests.backends.cases import random_circuit, random_observable, reference
 
-NOISELESS = ("statevector", "aer")
+NOISELESS = ("statevector", "aer", "lightning")
 
 
 @pytest.mark.parametrize("name", [*NOISELESS, "aer:mps", "aer:density_matrix"])
