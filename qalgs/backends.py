@@ -3,6 +3,7 @@
 from qalgs_backends import Backend as Backend
 from qalgs_backends import BackendError as BackendError
 from qalgs_backends import BackendLike as BackendLike
+from qalgs_backends import Calibration as Calibration
 from qalgs_backends import Capabilities as Capabilities
 from qalgs_backends import CapabilityError as CapabilityError
 from qalgs_backends import Cost as Cost

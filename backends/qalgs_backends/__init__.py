@@ -8,6 +8,7 @@ from qalgs_backends.base import Job as Job
 from qalgs_backends.base import Observables as Observables
 from qalgs_backends.base import Program as Program
 from qalgs_backends.base import Values as Values
+from qalgs_backends.calibration import Calibration as Calibration
 from qalgs_backends.errors import BackendError as BackendError
 from qalgs_backends.errors import CapabilityError as CapabilityError
 from qalgs_backends.errors import ExecutionError as ExecutionError

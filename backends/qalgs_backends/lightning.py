@@ -120,7 +120,7 @@ def _operator(observable: SparsePauliOp) -> Any:
         for label in observable.paulis.to_labels()
     ]
     return qml.Hamiltonian(
-        np.asarray(observable.coeffs, complex).real, [word.operation(wire_order=[0]) for word in words]
+        [complex(c).real for _, c in observable.to_list()], [word.operation(wire_order=[0]) for word in words]
     )
 
 

@@ -26,6 +26,7 @@ from qiskit.quantum_info import SparsePauliOp
 
 from qalgs_backends.aer import AerProgram, aer_program, make_simulator, run, run_counts
 from qalgs_backends.base import Capabilities, Parameter
+from qalgs_backends.calibration import Calibration
 from qalgs_backends.checks import argument, positive_int
 from qalgs_backends.device import Device, read_device
 from qalgs_backends.errors import CapabilityError
@@ -61,7 +62,7 @@ class NoisyBackend(LocalBackend):
 
     def __init__(
         self,
-        device: BackendV2,
+        device: BackendV2 | Calibration,
         *,
         qubits: Sequence[int] | None = None,
         seed_transpiler: int = 11,
@@ -70,7 +71,7 @@ class NoisyBackend(LocalBackend):
         """Read the calibration.
 
         Args:
-            device: any backend whose target carries error rates.
+            device: a calibration, or any backend whose target carries error rates.
             qubits: physical qubits that every circuit is placed on; None lets the transpiler choose.
             seed_transpiler: seed of layout and routing.
             max_parallel_threads: threads; 0 is as many as there are cores.
@@ -89,6 +90,11 @@ class NoisyBackend(LocalBackend):
         alive = len(self._device.readout) - len(self._device.dead_qubits)
         width = min(alive if self._fixed is None else len(self._fixed), widest_state(available_bytes(), 1))
         self.capabilities = Capabilities(width, exact=True, noise=True, gradient="shift", device=self._device.name)
+
+    @property
+    def calibration(self) -> Calibration:
+        """What the noise is made from."""
+        return self._device.calibration
 
     def _qubits(self, qubits: Sequence[int] | None, num_qubits: int) -> tuple[int, ...] | None:
         if qubits is None and self._fixed is not None:

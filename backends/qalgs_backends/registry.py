@@ -10,13 +10,14 @@ from typing import Any
 from qiskit.providers import BackendV2
 
 from qalgs_backends.base import Backend
+from qalgs_backends.calibration import Calibration
 from qalgs_backends.checks import argument
 from qalgs_backends.errors import CapabilityError
 
-BackendLike = str | Backend | BackendV2
+BackendLike = str | Backend | BackendV2 | Calibration
 """What a `backend` argument may be."""
 
-_NOISY = re.compile(r"noisy:(?P<device>[a-z0-9_]+)(\[(?P<qubits>\d+(,\d+)*)\])?")
+_NOISY = re.compile(r"noisy:(?P<device>[a-z0-9_]+|.+\.json(\.gz)?)(\[(?P<qubits>\d+(,\d+)*)\])?")
 
 
 def get(backend: BackendLike, **options: Any) -> Backend:
@@ -25,7 +26,8 @@ def get(backend: BackendLike, **options: Any) -> Backend:
     Args:
         backend: "statevector"; "lightning"; "aer", "aer:mps", "aer:density_matrix", "aer:stabilizer", "aer:gpu";
             "noisy:fake_fez" for any fake device of qiskit-ibm-runtime, "noisy:fake_fez[0,1,2]" to fix the
-            qubits; a Qiskit BackendV2, whose noise is then simulated; or a Backend, which is returned.
+            qubits, "noisy:FILE.json.gz" for a saved ``Calibration``; a Calibration or a Qiskit BackendV2, whose noise
+            is then simulated; or a Backend, which is returned.
         options: of the backend's own constructor (``AerBackend``, ``NoisyBackend``); others are refused.
 
     Raises:
@@ -39,12 +41,12 @@ def get(backend: BackendLike, **options: Any) -> Backend:
     """
     if isinstance(backend, str):
         return _by_name(backend, options)
-    if isinstance(backend, BackendV2):
+    if isinstance(backend, BackendV2 | Calibration):
         return _from_device(backend, options)
     if isinstance(backend, Backend):
         _refuse(options, ())
         return backend
-    must = "be a name, a Backend or a Qiskit BackendV2"
+    must = "be a name, a Backend, a Calibration or a Qiskit BackendV2"
     raise TypeError(argument("backend", must, f"it is a {type(backend).__name__}"))
 
 
@@ -97,21 +99,26 @@ _FACTORIES: dict[str, Callable[[dict[str, Any]], Backend]] = {
 def _noisy(name: str, options: dict[str, Any]) -> Backend:
     parts = _NOISY.fullmatch(name)
     if parts is None:
-        must = 'have the form "noisy:<fake device>" or "noisy:<fake device>[0,1,2]"'
+        must = 'have the form "noisy:<fake device or calibration file>", with "[0,1,2]" to fix the qubits,'
         raise ValueError(argument("backend", must, f"it is {name!r}"))
-    fakes = _fake_devices()
-    device = parts["device"]
-    if device not in fakes:
-        close = difflib.get_close_matches(device, fakes, n=3)
-        raise ValueError(_unknown(name, [f"noisy:{key}" for key in fakes], [f"noisy:{key}" for key in close]))
     if parts["qubits"] is not None:
         if "qubits" in options:
             raise ValueError(argument("qubits", "be given once", f"it is in the name {name!r} as well"))
         options = {**options, "qubits": tuple(int(q) for q in parts["qubits"].split(","))}
-    return _from_device(fakes[device](), options)
+    return _from_device(_device(name, parts["device"]), options)
 
 
-def _from_device(device: BackendV2, options: dict[str, Any]) -> Backend:
+def _device(name: str, device: str) -> BackendV2 | Calibration:
+    if device.endswith((".json", ".json.gz")):
+        return Calibration.load(device)
+    fakes = _fake_devices()
+    if device not in fakes:
+        close = difflib.get_close_matches(device, fakes, n=3)
+        raise ValueError(_unknown(name, [f"noisy:{key}" for key in fakes], [f"noisy:{key}" for key in close]))
+    return fakes[device]()
+
+
+def _from_device(device: BackendV2 | Calibration, options: dict[str, Any]) -> Backend:
     if type(device).__module__.partition(".")[0] == "qiskit_aer":
         raise ValueError(argument("backend", 'be a device; use "aer" for Aer itself', f"it is {device!r}"))
     from qalgs_backends.noise import NoisyBackend

@@ -162,7 +162,7 @@ def test_delays_relax():
         if microseconds:
             circuit.delay(microseconds, 0, unit="us")
         values.append(backend.expect(backend.prepare(circuit, SparsePauliOp("Z"))).values[0, 0])
-    t1 = backend._device.target.qubit_properties[0].t1
+    t1 = backend._device.calibration.qubits[0].t1
     p10, p01 = backend._device.readout[0]
     unread = [(v - (p01 - p10)) / (1 - p01 - p10) for v in values]
     assert (1 - unread[1]) / (1 - unread[0]) == pytest.approx(np.exp(-200e-6 / t1), rel=0.01)

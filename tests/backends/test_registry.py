@@ -43,7 +43,7 @@ def test_unknown_names(name, message):
 
 
 def test_things_that_are_no_backend():
-    with pytest.raises(TypeError, match="Argument `backend` must be a name, a Backend or a Qiskit BackendV2"):
+    with pytest.raises(TypeError, match="Argument `backend` must be a name, a Backend, a Calibration or a Qiskit"):
         get(3)
 
 
