@@ -9,7 +9,9 @@ from qalgs_backends import CapabilityError as CapabilityError
 from qalgs_backends import Cost as Cost
 from qalgs_backends import Counts as Counts
 from qalgs_backends import ExecutionError as ExecutionError
+from qalgs_backends import FidelityMap as FidelityMap
 from qalgs_backends import Job as Job
+from qalgs_backends import fidelity_map as fidelity_map
 from qalgs_backends import Observables as Observables
 from qalgs_backends import Program as Program
 from qalgs_backends import RngLike as RngLike

@@ -12,6 +12,8 @@ from qalgs_backends.calibration import Calibration as Calibration
 from qalgs_backends.errors import BackendError as BackendError
 from qalgs_backends.errors import CapabilityError as CapabilityError
 from qalgs_backends.errors import ExecutionError as ExecutionError
+from qalgs_backends.fidelity import FidelityMap as FidelityMap
+from qalgs_backends.fidelity import fidelity_map as fidelity_map
 from qalgs_backends.grouping import basis_angles as basis_angles
 from qalgs_backends.grouping import with_basis_change as with_basis_change
 from qalgs_backends.registry import BackendLike as BackendLike

@@ -18,6 +18,7 @@ from numpy.typing import ArrayLike, NDArray
 from qiskit.circuit import QuantumCircuit
 from qiskit.quantum_info import SparsePauliOp
 
+from qalgs_backends.fidelity import FidelityMap
 from qalgs_backends.rng import RngLike
 
 if TYPE_CHECKING:
@@ -214,6 +215,10 @@ class Backend(Protocol):
         max_seconds: float | None = None,
     ) -> Job:
         """Start a run and return at once; a local job is done when it returns."""
+        ...
+
+    def fidelity_map(self, circuit: QuantumCircuit) -> FidelityMap | None:
+        """Where ``circuit`` should run best; None on backends that model no device."""
         ...
 
     def estimate(self, program: Program, num_points: int = 1, shots: int | None = None) -> Cost:

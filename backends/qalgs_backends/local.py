@@ -23,6 +23,7 @@ from qiskit.quantum_info import SparsePauliOp
 
 from qalgs_backends.base import Capabilities, Cost, Counts, Observables, Parameter, Program, Values
 from qalgs_backends.checks import argument, one_of, positive_int, real, shots_or_none
+from qalgs_backends.fidelity import FidelityMap
 from qalgs_backends.grouping import Grouping, group, with_basis_change
 from qalgs_backends.program import check_circuit, check_observables, check_params, check_program
 from qalgs_backends.rng import RngLike, as_seed_sequence
@@ -227,6 +228,10 @@ class LocalBackend(ABC):
         check_program(program, self.name)
         positive_int(num_points, "num_points")
         return self._cost(program, num_points, shots_or_none(shots))
+
+    def fidelity_map(self, circuit: QuantumCircuit) -> FidelityMap | None:
+        """None: this backend models no device."""
+        return None
 
     def _qubits(self, qubits: Sequence[int] | None, num_qubits: int) -> tuple[int, ...] | None:
         """Physical qubits; a backend without a device has none to choose."""

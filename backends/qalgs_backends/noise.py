@@ -30,6 +30,7 @@ from qalgs_backends.calibration import Calibration
 from qalgs_backends.checks import argument, positive_int
 from qalgs_backends.device import Device, read_device
 from qalgs_backends.errors import CapabilityError
+from qalgs_backends.fidelity import FidelityMap, fidelity_map
 from qalgs_backends.local import LocalBackend, Outcomes
 from qalgs_backends.memory import AMPLITUDE_BYTES, available_bytes, require, widest_state
 from qalgs_backends.pauli_sum import PauliSum
@@ -95,6 +96,10 @@ class NoisyBackend(LocalBackend):
     def calibration(self) -> Calibration:
         """What the noise is made from."""
         return self._device.calibration
+
+    def fidelity_map(self, circuit: QuantumCircuit) -> FidelityMap:
+        """Every place on the device where ``circuit`` runs without routing, best first; see ``fidelity_map``."""
+        return fidelity_map(self.calibration, circuit)
 
     def _qubits(self, qubits: Sequence[int] | None, num_qubits: int) -> tuple[int, ...] | None:
         if qubits is None and self._fixed is not None:

@@ -11,14 +11,21 @@ def main(args: Sequence[str] | None = None) -> int:
     import tyro
 
     from qalgs.backends import BackendError
-    from qalgs.cli import about, demo, tomography
+    from qalgs.cli import about, demo, devices, tomography
 
-    commands = {"demo": demo.demo, "tomography": tomography.tomography, "about": about.about}
+    commands = {
+        "demo": demo.demo,
+        "tomography": tomography.tomography,
+        "backends": devices.backends,
+        "calibration": devices.calibration,
+        "layouts": devices.layouts,
+        "about": about.about,
+    }
     try:
         tyro.extras.subcommand_cli_from_dict(
             commands, prog="qalgs", description="Quantum algorithms that run for real.", args=args
         )
-    except (ValueError, TypeError, MemoryError, BackendError) as error:
+    except (ValueError, TypeError, MemoryError, OSError, BackendError) as error:
         sys.stderr.write(f"qalgs: {error}\n")
         return 2
     except KeyboardInterrupt:
