@@ -11,3 +11,19 @@ class CapabilityError(BackendError):
 
 class ExecutionError(BackendError):
     """A run was accepted but failed; the simulator's or device's own message is included."""
+
+
+class TransientError(BackendError):
+    """A service did not answer as it should; the same call may go through later."""
+
+
+class AuthError(BackendError):
+    """The service refused the account; the account is named, never its token."""
+
+
+class BudgetError(BackendError):
+    """A run would cost more than it may."""
+
+
+class JobError(BackendError):
+    """A submitted job ended without a result."""

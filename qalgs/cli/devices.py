@@ -53,9 +53,8 @@ def calibration(device: Device, save: Path | None = None) -> None:
     print(f"couplers     {len(data.couplers)} usable, error {_spread(list(data.couplers.values()))}")
     alive = [q for i, q in enumerate(data.qubits) if i not in data.dead_qubits]
     print(f"readout      error {_spread([q.readout_error or 0.0 for q in alive])}")
-    print(
-        f"T1, T2       {_median([q.t1 for q in alive]) * 1e6:.0f} us, {_median([q.t2 for q in alive]) * 1e6:.0f} us (medians)"
-    )
+    t1, t2 = _median([q.t1 for q in alive]), _median([q.t2 for q in alive])
+    print(f"T1, T2       {t1 * 1e6:.0f} us, {t2 * 1e6:.0f} us (medians)")
     print(f"digest       {data.digest[:12]}")
     if save is not None:
         print(f"kept as      {data.save(save)}")
