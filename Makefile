@@ -14,7 +14,7 @@ $(STAMP): pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade "pip>=25.1"
 	$(BIN)/python -m pip install --quiet --only-binary=:all: --group dev
-	$(BIN)/python -m pip install --quiet --prefer-binary --editable ".[ibm]"
+	$(BIN)/python -m pip install --quiet --prefer-binary --editable ".[ibm,mpi]"
 	@touch $(STAMP)
 
 demo: $(STAMP)   ## measure a GHZ state on a noisy device model and reconstruct it
@@ -36,7 +36,8 @@ types: $(STAMP)  ## basedpyright
 rules: $(STAMP)  ## which room may import which
 	$(BIN)/lint-imports --no-cache
 
-bench: $(STAMP)  ## every benchmark, paired with its peer in the same run
+bench: $(STAMP)  ## every benchmark, paired with its peers in the same run
+	$(BIN)/python -m pip install --quiet --prefer-binary --group peers --editable ".[numba]"
 	$(BIN)/python -m experiments bench
 
 docs-check: $(STAMP) ## every example of the README runs
@@ -48,7 +49,7 @@ wheel-check: $(STAMP) ## the wheel alone, in an environment of its own, passes t
 	$(BIN)/python -m hatchling build -t wheel -d $(WHEEL)
 	$(PYTHON) -m venv $(WHEEL)/venv
 	$(WHEEL)/venv/bin/python -m pip install --quiet --upgrade "pip>=25.1"
-	$(WHEEL)/venv/bin/python -m pip install --quiet --prefer-binary --group dev "$$(ls $(WHEEL)/*.whl)[ibm]"
+	$(WHEEL)/venv/bin/python -m pip install --quiet --prefer-binary --group dev "$$(ls $(WHEEL)/*.whl)[ibm,mpi]"
 	cp -r tests README.md pyproject.toml $(WHEEL)/elsewhere
 	cd $(WHEEL)/elsewhere && ../venv/bin/python -m pytest -n 2 -m "not slow and not gpu"
 

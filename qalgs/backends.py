@@ -11,12 +11,12 @@ from qalgs_backends import Counts as Counts
 from qalgs_backends import ExecutionError as ExecutionError
 from qalgs_backends import FidelityMap as FidelityMap
 from qalgs_backends import Job as Job
-from qalgs_backends import fidelity_map as fidelity_map
 from qalgs_backends import Observables as Observables
 from qalgs_backends import Program as Program
 from qalgs_backends import RngLike as RngLike
 from qalgs_backends import Values as Values
 from qalgs_backends import as_backend as as_backend
 from qalgs_backends import basis_angles as basis_angles
+from qalgs_backends import fidelity_map as fidelity_map
 from qalgs_backends import get as get
 from qalgs_backends import with_basis_change as with_basis_change

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
+import numpy as np
 import tyro
 
 from qalgs import circuits, problems
 from qalgs.backends import get
 from qalgs.callbacks import Progress
 from qalgs.checks import as_seed_sequence, child
+from qalgs.cli.machines import as_config, on_ranks, resume_line
 from qalgs.cli.output import run_folder, write_run
 from qalgs.run import Status
-from qalgs.tomo import LinearInversion, LocalSFGD, TomographyResult, linear_fidelity, measure_paulis
+from qalgs.tomo import CountsData, LinearInversion, LocalSFGD, TomographyResult, linear_fidelity, measure_paulis
 from qalgs.tomo import tomography as reconstruct
+from qalgs.tomo.checkpoint import check_file
+from qalgs.tomo.engines import RayEngine, get_engine
+from qalgs.tomo.engines.launch import cores, under_mpi
 from qalgs.tomo.measure import planned
 
 if TYPE_CHECKING:
@@ -51,6 +56,10 @@ class Options:
     local_sfgd: Annotated[LocalSFGD, tyro.conf.arg(name="")] = field(default_factory=LocalSFGD)
     bootstrap: int = 20
     """Refits for the error bars; 0 for none."""
+    ranks: int | None = None
+    """With `--engine mpi`: processes to start; one per core, but no more than machines, by default."""
+    ray_address: str | None = None
+    """With `--engine ray`: the cluster to use, such as auto; one is started on this computer by default."""
     seed: int = 0
     """Same seed, same answer."""
     out: Path | None = None
@@ -66,20 +75,31 @@ def tomography(options: Annotated[Options, tyro.conf.arg(name="")]) -> None:
 
 def run(options: Options, command: str) -> None:
     """Measure, reconstruct, report and write."""
+    method = options.local_sfgd if options.method == "local-sfgd" else LinearInversion()
+    if isinstance(method, LocalSFGD) and not options.dry_run:
+        if method.checkpoint is not None:
+            check_file(method.checkpoint, resume=method.resume)
+        if method.engine == "mpi" and not under_mpi():
+            on_ranks(options, command, min(options.ranks or cores(), method.machines))
+            return
+        if method.engine == "mpi":
+            get_engine("mpi")  # ranks above 0 serve here, and leave when rank 0 is done
+        if options.ray_address is not None:
+            method = replace(method, engine=RayEngine(options.ray_address))
     seed = as_seed_sequence(options.seed)
     make_circuit, make_state = _FAMILIES[options.state]
     circuit = make_circuit(options.qubits, child(seed, _STATE))
     target = make_state(options.qubits, child(seed, _STATE))
-    plan = _plan(options)
-    backend = get(options.backend)
     if options.dry_run:
-        number, cost = planned(circuit, backend=backend, rng=child(seed, _MEASURE), **plan)
+        backend = get(options.backend)
+        number, cost = planned(circuit, backend=backend, rng=child(seed, _MEASURE), **_plan(options))
         print(f"{number} settings, {cost.shots:,} shots, {cost.circuits} circuits on {backend.name}; nothing was run")
         return
-    method = options.local_sfgd if options.method == "local-sfgd" else LinearInversion()
     bar = Progress(options.state)
-    data = measure_paulis(circuit, backend=backend, rng=child(seed, _MEASURE), callback=bar, **plan)
+    data = _data(options, circuit, child(seed, _MEASURE), bar)
     print(f"measured     {data}")
+    if isinstance(method, LocalSFGD) and method.checkpoint is not None and under_mpi():
+        print(f"checkpoint   should this job die: {resume_line(options, command)}")
     result = reconstruct(
         data,
         rank=options.rank,
@@ -92,8 +112,20 @@ def run(options: Options, command: str) -> None:
     print(result)
     report(result, target)
     folder = run_folder(options.out, command)
-    write_run(folder, asdict(options) | {"out": str(folder)}, result, figure(result, target, options))
+    write_run(folder, as_config(options) | {"out": str(folder)}, result, figure(result, target, options))
     print(f"written to   {folder}/  (figure.png, result.npz, result.json, config.toml, environment.json)")
+
+
+def _data(options: Options, circuit: Any, seed: np.random.SeedSequence, bar: Progress) -> CountsData:
+    """What was measured, once: a resumed run finds it beside its checkpoint."""
+    checkpoint = options.local_sfgd.checkpoint if options.method == "local-sfgd" else None
+    beside = None if checkpoint is None else Path(f"{checkpoint}.data")
+    if beside is not None and options.local_sfgd.resume:
+        return CountsData.load(beside)
+    data = measure_paulis(circuit, backend=get(options.backend), rng=seed, callback=bar, **_plan(options))
+    if beside is not None:
+        data.save(beside)
+    return data
 
 
 def _plan(options: Options) -> dict[str, Any]:

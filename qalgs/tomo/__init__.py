@@ -2,10 +2,21 @@
 
 from qalgs.tomo.data import CountsData as CountsData
 from qalgs.tomo.data import PauliData as PauliData
+from qalgs.tomo.descent import FGD as FGD
+from qalgs.tomo.descent import MiFGD as MiFGD
+from qalgs.tomo.errors import DataWarning as DataWarning
+from qalgs.tomo.errors import InsufficientDataError as InsufficientDataError
+from qalgs.tomo.errors import RankBiasWarning as RankBiasWarning
+from qalgs.tomo.hard_thresholding import MatrixALPS as MatrixALPS
+from qalgs.tomo.hard_thresholding import RandomizedSVP as RandomizedSVP
 from qalgs.tomo.inversion import linear_inversion as linear_inversion
+from qalgs.tomo.lbfgs import LBFGS as LBFGS
+from qalgs.tomo.linear import linear_fidelity as linear_fidelity
 from qalgs.tomo.local_sfgd import LocalSFGD as LocalSFGD
 from qalgs.tomo.measure import measure_paulis as measure_paulis
 from qalgs.tomo.methods import LinearInversion as LinearInversion
+from qalgs.tomo.pauli_table import quasi_paulis as quasi_paulis
+from qalgs.tomo.readout import ReadoutCalibration as ReadoutCalibration
+from qalgs.tomo.readout import calibrate_readout as calibrate_readout
 from qalgs.tomo.result import TomographyResult as TomographyResult
-from qalgs.tomo.result import linear_fidelity as linear_fidelity
 from qalgs.tomo.verb import tomography as tomography

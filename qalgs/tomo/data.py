@@ -1,26 +1,31 @@
-"""Measured data: counts per setting, and expectation values per Pauli label.
+"""Counts of local measurement settings: what a device gives, and the richest form of the data.
 
-Axes: S settings, n qubits, d = 2**n, m labels. Bit and letter conventions are in ``paulis``.
+Axes: S settings, n qubits, d = 2**n. Bit and letter conventions are in ``paulis``.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+import hashlib
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
-from qalgs.checks import argument, finite_array
-from qalgs.tomo.paulis import (
-    Masks,
-    Settings,
-    contained_paulis,
-    masks_from_labels,
-    num_qubits_of,
-    setting_masks,
-    settings_from_text,
-    settings_to_text,
-)
+from qalgs.checks import argument, finite_array, real
+from qalgs.results import load_record, save_record
+from qalgs.tomo import formats
+from qalgs.tomo.pauli_data import PauliData as PauliData
+from qalgs.tomo.pauli_table import pauli_table
+from qalgs.tomo.paulis import Settings, contained_paulis, settings_to_text
+from qalgs.tomo.readout import ReadoutLike, as_readout
+
+_log = logging.getLogger(__name__)
+
+_ROUNDING = 1e-9
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,6 +40,9 @@ class CountsData:
     """Where the counts come from."""
     complete: bool = True
     """False when the measurement was interrupted and later settings are missing."""
+    readout: NDArray[np.float64] | None = None
+    """(n, 2, 2) confusion matrices [qubit, read, true] of the readout, which fits then take into account; None where
+    readout errors count as part of the state."""
 
     def __post_init__(self) -> None:
         if len(self.settings) == 0:
@@ -43,31 +51,148 @@ class CountsData:
         if counts.shape != (len(self.settings), 1 << self.settings.shape[1]):
             expected = (len(self.settings), 1 << self.settings.shape[1])
             raise ValueError(argument("counts", f"have shape {expected}", f"it is {counts.shape}"))
-        for s, row in enumerate(counts):
-            text = settings_to_text(self.settings[s : s + 1])[0]
-            if (row < 0).any() or (row != np.rint(row)).any():
-                raise ValueError(argument("counts", "hold whole numbers of at least 0", f"setting {text} does not"))
-            if row.sum() == 0:
-                raise ValueError(argument("counts", "hold at least one shot per setting", f"setting {text} has none"))
-        object.__setattr__(self, "counts", counts.astype(np.int64))
+        whole = np.rint(counts)
+        odd = (counts < 0).any(axis=1) | (np.abs(counts - whole) > _ROUNDING).any(axis=1)
+        if odd.any():
+            raise ValueError(
+                argument("counts", "hold whole numbers of at least 0", f"setting {self._text(odd)} does not")
+            )
+        empty = whole.sum(axis=1) == 0
+        if empty.any():
+            raise ValueError(
+                argument("counts", "hold at least one shot per setting", f"setting {self._text(empty)} has none")
+            )
+        object.__setattr__(self, "counts", whole.astype(np.int64))
+        if self.readout is not None:
+            object.__setattr__(self, "readout", as_readout(self.readout, self.num_qubits))
+
+    def _text(self, which: ArrayLike) -> str:
+        first = int(np.argmax(which))
+        return settings_to_text(self.settings[first : first + 1])[0]
 
     @classmethod
-    def from_dict(cls, counts: dict[str, dict[str, int]]) -> CountsData:
+    def from_dict(
+        cls,
+        counts: Mapping[str, Mapping[str, float]],
+        *,
+        shots: int | Mapping[str, int] | None = None,
+        readout: ReadoutLike = None,
+        source: str = "given",
+        complete: bool = True,
+    ) -> CountsData:
         """Data from text, such as ``{"XX": {"00": 510, "11": 514}, "ZZ": {...}}``.
 
+        Args:
+            counts: shots per bit string, per setting; qubit 0 is rightmost, letters may be small, spaces in bit strings
+                are left out. Settings that differ in nothing else have their counts added up.
+            shots: how many shots each setting should have; one number, or one per setting. Up to 1 % may be missing,
+                with a ``DataWarning``; the counts are what is used.
+            readout: (n, 2, 2) confusion matrices [qubit, read, true], or a ``ReadoutCalibration``.
+            source: where the counts come from.
+            complete: False where later settings are missing.
+
         Raises:
-            ValueError: a setting or a bit string is malformed; it is named.
+            TypeError: the counts of a setting are not a mapping of numbers.
+            ValueError: a setting or a bit string is malformed, counts are negative or not whole, or more than 1 % of
+                the declared shots are missing; it is named.
         """
-        settings = settings_from_text(counts)
-        table = np.zeros((len(settings), 1 << settings.shape[1]), np.int64)
-        for row, (setting, outcomes) in zip(table, counts.items(), strict=True):
-            for bits, number in outcomes.items():
-                plain = bits.replace(" ", "")
-                if len(plain) != settings.shape[1] or set(plain) - {"0", "1"}:
-                    must = f"have bit strings of {settings.shape[1]} bits"
-                    raise ValueError(argument("counts", must, f"setting {setting} has {bits!r}"))
-                row[int(plain, 2)] += number
-        return cls(settings, table)
+        return cls._from_lists(list(counts), list(counts.values()), shots, readout, source, complete)
+
+    @classmethod
+    def from_qiskit(
+        cls,
+        result: Any,
+        settings: Sequence[str],
+        *,
+        shots: int | None = None,
+        readout: ReadoutLike = None,
+        source: str = "qiskit",
+    ) -> CountsData:
+        """Data from circuits that were run with Qiskit.
+
+        Args:
+            result: counts per circuit or parameter point: a ``Result``, a ``PrimitiveResult`` of a sampler, a
+                ``BitArray``, dicts of bit strings, or a sequence of these; classical bit q read qubit q.
+            settings: what each of them measured, such as ``["XX", "ZZ"]``.
+            shots: as in ``from_dict``.
+            readout: as in ``from_dict``.
+            source: where the counts come from.
+
+        Raises:
+            TypeError: ``result`` is none of these.
+            ValueError: it holds another number of counts than there are settings, or as in ``from_dict``.
+        """
+        found = formats.qiskit_counts(result)
+        if len(found) != len(settings):
+            raise ValueError(
+                argument("settings", f"name the {len(found)} counts of the result", f"it has {len(settings)}")
+            )
+        return cls._from_lists(list(settings), found, shots, readout, source, True)
+
+    @classmethod
+    def from_file(cls, path: str | Path) -> CountsData:
+        """Data from a ``.json`` or ``.csv`` file.
+
+        JSON: ``{"counts": {"XX": {"00": 510, "11": 514}}, "shots": 1024, "readout": [[[0.99, 0.03], [0.01, 0.97]]],
+        "source": "...", "complete": true}`` where all but ``counts`` may be left out; or only what is under ``counts``.
+        CSV: a header ``setting,outcome,count`` and one outcome per row, such as ``XX,00,510``.
+
+        Raises:
+            ValueError: the file is malformed, or the data are refused as by ``from_dict``.
+            OSError: it cannot be read.
+        """
+        return cls.from_dict(**{"source": str(path), **formats.read_counts(Path(path))})
+
+    def to_file(self, path: str | Path) -> None:
+        """Write what ``from_file`` reads; the suffix says which format. CSV keeps nothing but the counts.
+
+        Raises:
+            ValueError: the suffix is neither ``.json`` nor ``.csv``.
+            OSError: it cannot be written.
+        """
+        n = self.num_qubits
+        counts = {
+            text: {format(b, f"0{n}b"): int(row[b]) for b in np.flatnonzero(row)}
+            for text, row in zip(settings_to_text(self.settings), self.counts, strict=True)
+        }
+        facts: dict[str, Any] = {"source": self.source, "complete": self.complete}
+        if self.readout is not None:
+            facts["readout"] = self.readout.tolist()
+        formats.write_counts(Path(path), counts, facts)
+
+    @classmethod
+    def _from_lists(
+        cls,
+        texts: Sequence[str],
+        outcomes: Sequence[Mapping[str, float]],
+        shots: int | Mapping[str, int] | None,
+        readout: ReadoutLike,
+        source: str,
+        complete: bool,
+    ) -> CountsData:
+        settings, table = formats.outcome_table(texts, outcomes)
+        formats.check_declared(texts, table, shots)
+        matrices = None if readout is None else as_readout(readout, settings.shape[1])
+        return cls(settings, table, source, complete, matrices).combined()  # pyright: ignore[reportArgumentType]
+
+    def save(self, path: str | Path) -> None:
+        """Write ``path.npz`` (arrays) and ``path.json`` (facts)."""
+        arrays: dict[str, NDArray[Any]] = {"settings": self.settings, "counts": self.counts}
+        if self.readout is not None:
+            arrays["readout"] = self.readout
+        save_record(path, arrays, {"format": "qalgs-counts", "source": self.source, "complete": self.complete})
+
+    @classmethod
+    def load(cls, path: str | Path) -> CountsData:
+        """What ``save`` wrote.
+
+        Raises:
+            ValueError: the file holds something else.
+            OSError: it cannot be read.
+        """
+        arrays, facts = load_record(path)
+        formats.check_format(facts, "qalgs-counts", Path(path))
+        return cls(source=facts["source"], complete=facts["complete"], **arrays)
 
     @property
     def num_qubits(self) -> int:
@@ -84,6 +209,8 @@ class CountsData:
 
     def __str__(self) -> str:
         text = f"{len(self)} settings of {self.num_qubits} qubits, {self.shots.sum():,} shots, from {self.source}"
+        if self.readout is not None:
+            text += ", readout calibrated"
         return text if self.complete else text + " (interrupted)"
 
     @property
@@ -93,6 +220,11 @@ class CountsData:
         for setting in self.settings:
             seen[contained_paulis(setting[None])] = True
         return int(np.count_nonzero(seen))
+
+    def digest(self) -> str:
+        """A SHA-256 of settings, counts and readout; equal for equal data."""
+        parts = [self.settings, self.counts] + ([] if self.readout is None else [self.readout])
+        return hashlib.sha256(b"".join(np.ascontiguousarray(part).tobytes() for part in parts)).hexdigest()
 
     def take(self, indices: NDArray[np.intp]) -> CountsData:
         """The data of some of the settings."""
@@ -105,135 +237,94 @@ class CountsData:
         ordered = shuffled[np.argsort(zs, kind="stable")]
         return [self.take(ordered[machine::machines]) for machine in range(machines)]
 
-    def resample(self, rng: np.random.Generator) -> CountsData:
-        """A bootstrap sample: as many shots per setting, drawn from the observed frequencies."""
-        drawn = np.stack([rng.multinomial(row.sum(), row / row.sum()) for row in self.counts])
-        return replace(self, counts=drawn)
+    def combined(self) -> CountsData:
+        """Each setting once, in the order of first appearance, the counts of repeated ones added up."""
+        _, first, place = np.unique(self.settings, axis=0, return_index=True, return_inverse=True)
+        if len(first) == len(self):
+            return self
+        _log.info("%d repeated settings were added up.", len(self) - len(first))
+        order = np.argsort(first)
+        counts = np.zeros((len(first), self.counts.shape[1]), np.int64)
+        np.add.at(counts, np.argsort(order)[place.reshape(-1)], self.counts)
+        return replace(self, settings=self.settings[first[order]], counts=counts)
 
-    def paulis(self) -> PauliData:
-        """Every Pauli that a setting contains, averaged over all settings that contain it, weighted by their shots."""
-        dim, n = self.counts.shape[1], self.num_qubits
-        x, z = setting_masks(self.settings)
-        support = np.arange(dim, dtype=np.int64)
-        total, shots = np.zeros(dim * dim), np.zeros(dim * dim)
-        for s, parity in enumerate(_walsh_hadamard(self.counts, n)):
-            index = (z[s] & support) * dim + (x[s] & support)
-            total[index] += parity
-            shots[index] += parity[0]
-        seen = np.flatnonzero(shots)
-        return PauliData(n, seen % dim, seen // dim, total[seen] / shots[seen], shots[seen])
-
-
-@dataclass(frozen=True, eq=False)
-class PauliData:
-    """Expectation values of Pauli labels."""
-
-    num_qubits: int
-    x: Masks = field(repr=False)
-    """(m,) X masks."""
-    z: Masks = field(repr=False)
-    """(m,) Z masks."""
-    values: NDArray[np.float64] = field(repr=False)
-    """(m,) expectation values."""
-    shots: NDArray[np.float64] | None = field(default=None, repr=False)
-    """(m,) shots behind each value; None when exact."""
-
-    def __post_init__(self) -> None:
-        if len(self.x) == 0:
-            raise ValueError(argument("labels", "hold at least one Pauli", "the measurement set is empty"))
-        values = finite_array(self.values, "values", ndim=1)
-        if not len(values) == len(self.x) == len(self.z):
-            raise ValueError(argument("values", f"have {len(self.x)} entries", f"it has {len(values)}"))
-        if self.shots is not None:
-            shots = finite_array(self.shots, "shots", ndim=1)
-            if len(shots) != len(values) or (shots <= 0).any():
-                raise ValueError(argument("shots", f"hold {len(values)} positive numbers", "it does not"))
-        slack = 0.0 if self.shots is None else 5 / np.sqrt(self.shots)
-        outside = np.flatnonzero(np.abs(values) > 1 + slack + 1e-9)
-        if len(outside):
-            k = outside[0]
-            raise ValueError(argument("values", "lie in [-1, 1] within 5 standard errors", f"entry {k} is {values[k]}"))
-        identity = values[(self.x == 0) & (self.z == 0)]
-        if (np.abs(identity - 1) > 1e-6).any():
-            raise ValueError(argument("values", "be 1 for the identity label", f"it is {identity[0]}: wrong trace"))
-        object.__setattr__(self, "values", values)
-
-    @classmethod
-    def from_labels(
-        cls, labels: list[str], values: NDArray[np.float64], shots: NDArray[np.float64] | None = None
-    ) -> PauliData:
-        """Data from text labels, qubit 0 rightmost.
+    def merge(self, other: CountsData) -> CountsData:
+        """The data of two measurements of the same state; the counts of settings of both are added up.
 
         Raises:
-            ValueError: a label is malformed, a value is outside [-1, 1], or lengths differ.
+            ValueError: the numbers of qubits or the readout errors differ.
         """
-        x, z, n = masks_from_labels(labels)
-        return cls(n, x, z, np.asarray(values, float), shots)
+        if other.num_qubits != self.num_qubits:
+            raise ValueError(argument("other", f"have {self.num_qubits} qubits", f"it has {other.num_qubits}"))
+        mine, theirs = self.readout, other.readout
+        same = mine is theirs or (mine is not None and theirs is not None and np.array_equal(mine, theirs))
+        if not same:
+            raise ValueError(argument("other", "have the same `readout`", "it differs: fit one of them"))
+        source = self.source if self.source == other.source else f"{self.source}; {other.source}"
+        joined = np.concatenate([self.settings, other.settings]), np.concatenate([self.counts, other.counts])
+        return CountsData(*joined, source, self.complete and other.complete, mine).combined()
 
-    @classmethod
-    def simulate(
-        cls, state: NDArray[np.complexfloating], fraction: float, shots: int | None, rng: np.random.Generator
-    ) -> PauliData:
-        """The model of the low-rank recovery papers: labels drawn uniformly, each measured on its own.
+    def marginal(self, qubits: Sequence[int]) -> CountsData:
+        """The data of some of the qubits; qubit i of the answer is ``qubits[i]``.
 
-        Args:
-            state: (d,) normalised state vector or (d, r) factor.
-            fraction: share of the 4**n labels, in (0, 1]; the identity is always among them.
-            shots: shots per label; None for exact values.
-            rng: draws labels and outcomes.
+        Settings that agree on these qubits are added up.
+
+        Raises:
+            ValueError: a qubit is not among those of the data, or repeated, or there are none.
         """
-        from qalgs.tomo.operators import AllPauli
+        kept = check_subset(qubits, self.num_qubits)
+        outcome = np.arange(self.counts.shape[1])
+        place = sum((outcome >> q & 1) << i for i, q in enumerate(kept))
+        counts = np.zeros((len(self), 1 << len(kept)), np.int64)
+        np.add.at(counts.T, place, self.counts.T)
+        readout = None if self.readout is None else self.readout[kept]
+        return replace(self, settings=self.settings[:, kept], counts=counts, readout=readout).combined()
 
-        U = np.atleast_2d(np.asarray(state, np.complex128).T).T
-        dim = len(U)
-        n = num_qubits_of(dim, "state")
-        operator = AllPauli(n)
-        grid = operator.grid(operator.forward(U) * operator.signs())
-        chosen = np.flatnonzero(rng.random(dim * dim) < fraction)
-        chosen = np.union1d([0], chosen).astype(np.int64)
-        z, x = chosen // dim, (chosen // dim) ^ (chosen % dim)
-        values = np.clip(grid.reshape(-1)[chosen], -1, 1)
-        if shots is None:
-            return cls(n, x, z, values)
-        sampled = 2 * rng.binomial(shots, (1 + values) / 2) / shots - 1
-        return cls(n, x, z, sampled, np.full(len(x), float(shots)))
+    def thin(self, fraction: float, rng: np.random.Generator) -> tuple[CountsData, CountsData]:
+        """Two independent data sets: each shot goes to the second with probability ``fraction``, else to the first.
 
-    def __len__(self) -> int:
-        return len(self.values)
+        Settings that are left without a shot are left out.
 
-    def __str__(self) -> str:
-        share = len(self) / 4**self.num_qubits
-        return f"{len(self):,} of {4**self.num_qubits:,} Paulis ({share:.1%}) of {self.num_qubits} qubits"
+        Raises:
+            ValueError: ``fraction`` is not between 0 and 1, or one of the two would be empty.
+        """
+        fraction = real(fraction, "fraction", above=0, high=1 - 1e-9)
+        held = rng.binomial(self.counts, fraction)
+        return self._nonempty(self.counts - held), self._nonempty(held)
 
-    @property
-    def num_paulis(self) -> int:
-        """How many different Paulis, the identity included, were measured."""
-        return len(np.union1d(self.z * 2**self.num_qubits + self.x, [0]))
+    def _nonempty(self, counts: NDArray[np.int64]) -> CountsData:
+        kept = counts.sum(axis=1) > 0
+        return replace(self, settings=self.settings[kept], counts=counts[kept])
 
-    def take(self, indices: NDArray[np.intp]) -> PauliData:
-        """The data of some of the labels."""
-        shots = None if self.shots is None else self.shots[indices]
-        return replace(self, x=self.x[indices], z=self.z[indices], values=self.values[indices], shots=shots)
+    def resample(self, rng: np.random.Generator) -> CountsData:
+        """A bootstrap sample: as many shots per setting, drawn from the observed frequencies."""
+        return self.drawn(self.counts / self.shots[:, None], rng)
 
-    def split(self, machines: int, rng: np.random.Generator) -> list[PauliData]:
-        """Random shards, equal in size to within one label."""
-        shuffled = rng.permutation(len(self))
-        return [self.take(shuffled[machine::machines]) for machine in range(machines)]
+    def drawn(self, probabilities: NDArray[np.float64], rng: np.random.Generator) -> CountsData:
+        """Data such as these from a state whose outcomes are read with ``probabilities`` (S, d)."""
+        p = probabilities / probabilities.sum(axis=1, keepdims=True)
+        return replace(self, counts=rng.multinomial(self.shots, p))
 
-    def resample(self, rng: np.random.Generator) -> PauliData:
-        """A bootstrap sample: each value drawn anew with its own number of shots; exact data is returned as it is."""
-        if self.shots is None:
-            return self
-        shots = np.rint(self.shots).astype(np.int64)
-        drawn = rng.binomial(shots, np.clip((1 + self.values) / 2, 0, 1))
-        return replace(self, values=2 * drawn / shots - 1)
+    def paulis(self) -> PauliData:
+        """Every Pauli that a setting contains, averaged over all settings that contain it, weighted by their shots.
+
+        With ``readout``, the parity of an outcome b is replaced by the product over the Pauli's qubits of
+        (1, -1) Lambda_q^{-1} at b_q, whose mean is the true value; the standard errors are those of this product, and
+        ``shots`` are as many as would be worth the same without readout errors.
+
+        Raises:
+            MemoryError: the tables of 4**n numbers do not fit in memory.
+        """
+        return pauli_table(self.settings, self.counts, self.readout)
 
 
-def _walsh_hadamard(counts: NDArray[np.int64], n: int) -> NDArray[np.float64]:
-    """(S, d): sum_b (-1)^{w . b} counts[b] for every mask w."""
-    from scipy.linalg import hadamard
+def check_subset(qubits: Sequence[int], num_qubits: int) -> list[int]:
+    """``qubits`` as distinct integers in 0..n-1.
 
-    low = n // 2
-    table = counts.astype(float).reshape(len(counts), 1 << (n - low), 1 << low)
-    both = hadamard(1 << (n - low)).astype(float) @ table @ hadamard(1 << low).astype(float)
-    return both.reshape(len(counts), -1)
+    Raises:
+        ValueError: one is not, or there are none.
+    """
+    kept = [int(q) for q in qubits]
+    if not kept or len(set(kept)) != len(kept) or not all(0 <= q < num_qubits for q in kept):
+        raise ValueError(argument("qubits", f"be distinct and within 0 to {num_qubits - 1}", f"it is {list(qubits)}"))
+    return kept

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,10 +18,12 @@ from qalgs.backends import Backend, BackendLike, Cost, Program, basis_angles, ge
 from qalgs.checks import RngLike, argument, as_seed_sequence, child, generator, positive_int
 from qalgs.run import Callback, Status, Step, drive
 from qalgs.tomo.data import CountsData
+from qalgs.tomo.ledger import Ledger, measurement_facts, open_ledger, read_ledger
 from qalgs.tomo.paulis import Settings
 from qalgs.tomo.plan import plan_settings
+from qalgs.tomo.readout import CALIBRATION_SHOTS, ReadoutLike, as_readout, calibrate_readout, is_calibrate
 
-_PLAN, _SHOTS = 0, 1
+_PLAN, _SHOTS, _READOUT = 0, 1, 2
 """Keys of the random streams."""
 _CHUNK = 32
 """Settings in one local job: small enough for a progress bar and for Ctrl-C to leave most of the data."""
@@ -35,6 +39,8 @@ def measure_paulis(
     shots: int = 2048,
     backend: BackendLike = "aer",
     qubits: Sequence[int] | None = None,
+    readout: ReadoutLike | Literal["calibrate"] = None,
+    checkpoint: str | Path | None = None,
     rng: RngLike = None,
     callback: Callback | Sequence[Callback] | None = None,
 ) -> CountsData:
@@ -50,6 +56,12 @@ def measure_paulis(
         shots: shots per setting.
         backend: a name, a backend, or a Qiskit ``BackendV2``.
         qubits: physical qubits to run on, ``qubits[i]`` for the circuit's qubit i; None lets the backend choose.
+        readout: how qubits are misread. "calibrate" measures it first, with two circuits on the qubits where the
+            program is placed; (n, 2, 2) confusion matrices [qubit, read, true] or a ``ReadoutCalibration`` are taken as
+            given. They go with the data, and fits then take them into account. None: errors count as the state's.
+        checkpoint: a file in which every job is noted when it ends. Called again with the same arguments, only jobs
+            that are missing are run, and the counts are those of an uninterrupted run; with ``rng=None`` the file's
+            seed is used.
         rng: chooses the settings and seeds the shots.
         callback: called after each job; raise StopIteration to stop with the settings measured so far.
 
@@ -58,7 +70,8 @@ def measure_paulis(
 
     Raises:
         TypeError: the circuit is not a QuantumCircuit.
-        ValueError: an argument is out of range; nothing has run.
+        ValueError: an argument is out of range, or ``checkpoint`` belongs to a measurement with other arguments, of
+            which the first is named; nothing has run.
         KeyboardInterrupt: interrupted before the first job ended.
 
     Example:
@@ -67,12 +80,30 @@ def measure_paulis(
         >>> len(data)
         27
     """
-    machine, seed = get(backend), as_seed_sequence(rng)
-    shots = positive_int(shots, "shots")
+    machine, seed = get(backend), _seed(rng, checkpoint)
+    shots, calibrate = positive_int(shots, "shots"), is_calibrate(readout)
     chosen, program = _prepared(circuit, machine, qubits, seed, fraction, settings, labels)
-    angles = basis_angles(chosen == 0, chosen == 1)
+    known = None if calibrate or readout is None else as_readout(readout, circuit.num_qubits)  # pyright: ignore[reportArgumentType]
     chunk = len(chosen) if machine.capabilities.remote else _CHUNK
-    run = drive(_jobs(machine, program, angles, shots, chunk, child(seed, _SHOTS)), callback)
+    ledger = None
+    if checkpoint is not None:
+        facts = measurement_facts(
+            circuit,
+            fraction=fraction,
+            settings=settings if settings is None or isinstance(settings, int | str) else list(settings),
+            labels=None if labels is None else list(labels),
+            shots=shots,
+            backend=machine.name,
+            qubits=None if qubits is None else [int(q) for q in qubits],
+            readout="calibrate" if calibrate else None if known is None else known.tolist(),
+            rng=_seed_facts(seed),
+            settings_per_job=chunk,
+        )
+        ledger = open_ledger(Path(checkpoint), facts)
+    if calibrate:
+        known = _calibrated(machine, program, seed, ledger)
+    angles = basis_angles(chosen == 0, chosen == 1)
+    run = drive(_jobs(machine, program, angles, shots, chunk, child(seed, _SHOTS), ledger, known), callback)
     if run.last is None:
         raise KeyboardInterrupt
     counts = run.last.state.table()
@@ -81,6 +112,7 @@ def measure_paulis(
         counts,
         source=f"{machine.name}, {shots} shots",
         complete=len(counts) == len(chosen),
+        readout=known,
     )
 
 
@@ -93,12 +125,22 @@ def planned(
     shots: int = 2048,
     backend: BackendLike = "aer",
     qubits: Sequence[int] | None = None,
+    readout: ReadoutLike | Literal["calibrate"] = None,
     rng: RngLike = None,
 ) -> tuple[int, Cost]:
-    """The number of settings and the cost of ``measure_paulis`` with the same arguments; nothing is run."""
+    """The number of settings and the cost of ``measure_paulis`` with the same arguments; nothing is run.
+
+    Raises:
+        TypeError: the circuit is not a QuantumCircuit.
+        ValueError: an argument is out of range.
+    """
     machine, shots = get(backend), positive_int(shots, "shots")
     chosen, program = _prepared(circuit, machine, qubits, as_seed_sequence(rng), fraction, settings, labels)
-    return len(chosen), machine.estimate(program, len(chosen), shots)
+    cost = machine.estimate(program, len(chosen), shots)
+    if is_calibrate(readout):
+        one = machine.estimate(machine.prepare(QuantumCircuit(circuit.num_qubits)), 1, CALIBRATION_SHOTS)
+        cost = cost + one + one
+    return len(chosen), cost
 
 
 @dataclass(frozen=True, eq=False)
@@ -118,14 +160,53 @@ def _jobs(
     shots: int,
     chunk: int,
     seed: np.random.SeedSequence,
+    ledger: Ledger | None,
+    readout: NDArray[np.float64] | None,
 ) -> Generator[Step, None, Status]:
-    measured = _Measured()
-    for job, first in enumerate(range(0, len(angles), chunk)):
-        counts = backend.sample(program, angles[first : first + chunk], shots=shots, rng=child(seed, job))
-        measured = _Measured((*measured.tables, counts.dense()))
-        done = min(first + chunk, len(angles))
-        yield Step(done, measured, {"shots": float(done * shots)}, total=len(angles), phase="measuring")
+    measured = _Measured() if ledger is None or ledger.counts is None else _Measured((ledger.counts,))
+    done = sum(map(len, measured.tables))
+    if done:
+        yield _step(done, measured, shots, len(angles))
+    while done < len(angles):
+        points = angles[done : done + chunk]
+        counts = backend.sample(program, points, shots=shots, rng=child(seed, done // chunk))
+        measured, done = _Measured((*measured.tables, counts.dense())), done + len(points)
+        if ledger is not None:
+            ledger.write(measured.table(), readout)
+        yield _step(done, measured, shots, len(angles))
     return Status.CONVERGED
+
+
+def _step(done: int, measured: _Measured, shots: int, total: int) -> Step:
+    return Step(done, measured, {"shots": float(done * shots)}, total=total, phase="measuring")
+
+
+def _calibrated(
+    backend: Backend, program: Program, seed: np.random.SeedSequence, ledger: Ledger | None
+) -> NDArray[np.float64]:
+    """(n, 2, 2) confusion matrices from the ledger, or else measured where the program is placed."""
+    if ledger is not None and ledger.readout is not None:
+        return ledger.readout
+    width, layout = program.num_qubits, program.layout
+    width = width if layout is None else None
+    matrices = calibrate_readout(backend, width, qubits=layout, rng=child(seed, _READOUT)).matrices
+    if ledger is not None:
+        ledger.write(None, matrices)
+    return matrices
+
+
+def _seed(rng: RngLike, checkpoint: str | Path | None) -> np.random.SeedSequence:
+    """The seed; that of the checkpoint, where there is one and ``rng`` does not say."""
+    found = read_ledger(Path(checkpoint)) if checkpoint is not None and rng is None else None
+    if found is None:
+        return as_seed_sequence(rng)
+    entropy, key = found.facts["rng"]
+    return np.random.SeedSequence(entropy, spawn_key=tuple(key))
+
+
+def _seed_facts(seed: np.random.SeedSequence) -> list[Any]:
+    entropy = seed.entropy
+    return [[int(word) for word in entropy] if isinstance(entropy, Sequence) else entropy, list(seed.spawn_key)]
 
 
 def _prepared(

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qalgs.tomo.data import CountsData, PauliData
+from qalgs.tomo.local_maps import LocalMap
 from qalgs.tomo.operators import AllPauli, Bases, apply_hermitian
 from qalgs.tomo.operators.allpauli import Factor
 from qalgs.tomo.operators.masks import residual_direction
@@ -93,20 +94,26 @@ class LeastSquares:
 
 
 class Likelihood:
-    """f(U) = -sum_{s,b} (n_sb / N) log q_sb + log ||U||_F**2, with q = (1 - floor) p + floor ||U||_F**2 / d.
+    """f(U) = -sum_{s,b} (n_sb / N) log q_sb + log ||U||_F**2, q = (1 - floor) Lambda p + floor ||U||_F**2 / d.
 
     The negative log-likelihood per shot of the counts n_sb; p_s(b) = sum_k |(V_s u_k)_b|**2 is not normalised, and the
-    second term makes up for it, so no constraint on the trace is needed. The floor is white noise mixed into the
-    model: it keeps outcomes that a low-rank state forbids from having probability 0.
+    second term makes up for it, so no constraint on the trace is needed. Lambda, the product of the qubits' confusion
+    matrices, is 1 unless the data carry ``readout``: errors of the readout are part of the model, the counts are left
+    as they were read. The floor is white noise mixed into the model: it keeps outcomes that a low-rank state forbids
+    from having probability 0.
     """
 
     def __init__(self, data: CountsData, *, floor: float = 0.0) -> None:
         self.size, self._counts, self._floor = len(data), data.counts.astype(float), floor
         self.default_batch = 10
         self._bases = Bases(data.settings)
+        self._readout = None if data.readout is None else LocalMap(data.readout)
 
     def direction(self, U: Factor, indices: Indices | None = None) -> Factor:
-        """-(1 - floor) sum_s V_s^dagger diag(n_s / (N q_s)) V_s U + (1 / ||U||**2 - floor sum n_sb / (N q_sb d)) U."""
+        """-(1 - floor) sum_s V_s^dagger diag(g_s) V_s U + (1 / ||U||**2 - floor sum n_sb / (N q_sb d)) U.
+
+        g_s = Lambda^T (n_s / (N q_s)).
+        """
         return self._evaluate(U, indices)[1]
 
     def loss(self, U: Factor) -> float:
@@ -129,10 +136,11 @@ class Likelihood:
             ratio = self._counts[settings] / (total * q)
             logs += float((self._counts[settings] * np.log(q)).sum())
             white += float(ratio.sum())
-            return -(1 - self._floor) * ratio
+            return -(1 - self._floor) * (ratio if self._readout is None else self._readout.adjoint(ratio))
 
         G = self._bases.direction(U, weights, indices)
         return float(np.log(trace) - logs / total), G + (1 / trace - self._floor * white / len(U)) * U
 
     def _mixed(self, p: NDArray[np.float64], trace: float) -> NDArray[np.float64]:
+        p = p if self._readout is None else self._readout(p)
         return np.maximum((1 - self._floor) * p + self._floor * trace / p.shape[1], 1e-12 * trace)

@@ -6,24 +6,26 @@ Axes: d = 2**n, r rank, B bootstrap replicas. All numbers come from the factor U
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from qalgs.checks import argument, finite_array
+from qalgs.checks import argument
 from qalgs.results import Estimate, basic_bootstrap, load_record, save_record
 from qalgs.run import History, Status
+from qalgs.tomo import metrics
+from qalgs.tomo.linear import linear_fidelity as linear_fidelity
 from qalgs.tomo.methods import Data
-from qalgs.tomo.operators import AllPauli
 from qalgs.tomo.operators.allpauli import Factor
 from qalgs.tomo.operators.masks import expectations
 from qalgs.tomo.paulis import masks_from_labels, num_qubits_of
+from qalgs.tomo.rank import RankFit
 
 _LARGEST_DENSE = 12
-_MISFIT = 1.5
+_BOUNDARY = 3
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,20 +39,26 @@ class TomographyResult:
     message: str
     """The same in words."""
     history: History
-    """Columns over the steps: step, loss, LocalSFGD's step_size and bytes, and infidelity where a target was given."""
+    """Columns over the steps: step, loss, what the method reports, and infidelity where a target was given."""
     misfit: float | None
     """How much worse the data fits than data drawn from the fit itself: 1 is a good fit, well above 1 means that the
     model (its rank, above all) cannot explain the data. None for exact data."""
     replicas: NDArray[Any] = field(repr=False)
     """(B, d, r) factors refitted to resampled data."""
     solve_seconds: float
-    """Wall time of the fit, without the bootstrap."""
+    """Wall time of the fit, without the bootstrap and the comparison of ranks."""
     provenance: dict[str, str]
     """Method, seed, source of the data, versions, time."""
     state: Any = field(default=None, repr=False)
     """The method's last state, to continue from; not saved."""
     data: Data | None = field(default=None, repr=False)
     """What was fitted; not saved."""
+    misfit_err: float | None = None
+    """Scatter of ``misfit`` where the fit is right."""
+    ranks: tuple[RankFit, ...] = ()
+    """Ranks that were compared on data set aside; empty where none were."""
+    warnings: tuple[str, ...] = ()
+    """What was warned of."""
 
     @property
     def success(self) -> bool:
@@ -77,20 +85,43 @@ class TomographyResult:
         """(r,) nonzero eigenvalues of rho, largest first."""
         return np.square(np.linalg.svd(self.factor, compute_uv=False))
 
-    def fidelity(self, state: ArrayLike) -> Estimate:
-        """<psi| rho |psi> with the pure state ``state`` (d,), and its bootstrap error.
+    @property
+    def at_boundary(self) -> bool:
+        """Whether the largest eigenvalue is within 3 standard errors of 1, where a bootstrap is too sure of itself."""
+        leading = self._estimate(lambda U: float(np.linalg.norm(U, 2) ** 2), 0, 1)
+        return leading.err is not None and leading.value > 1 - _BOUNDARY * leading.err - 1e-9
 
-        The bootstrap knows the scatter of the data, not whether the rank is right: read ``misfit`` beside it.
+    def fidelity(self, state: ArrayLike) -> Estimate:
+        """Fidelity with a pure or mixed state, and its bootstrap error.
+
+        <psi| rho |psi> for a vector, (Tr sqrt(sqrt(rho) sigma sqrt(rho)))**2 for a density matrix. The bootstrap knows
+        the scatter of the data, not whether the rank is right: read ``misfit`` and ``ranks`` beside it.
+
+        Args:
+            state: (d,) vector, (d, k) factor with k < d, or (d, d) density matrix.
 
         Raises:
-            ValueError: ``state`` has the wrong length or norm.
+            ValueError: ``state`` has the wrong length, norm or trace.
         """
-        psi = pure_state(state, len(self.factor), "state")
-        return self._estimate(lambda U: float(np.linalg.norm(psi.conj() @ U) ** 2), low=0, high=1)
+        V = metrics.as_factor(state, len(self.factor), "state")
+        return self._estimate(lambda U: metrics.fidelity(U, V), 0, 1)
+
+    def trace_distance(self, state: ArrayLike) -> Estimate:
+        """Half the trace norm of rho - sigma, and its bootstrap error; ``state`` as in ``fidelity``.
+
+        Raises:
+            ValueError: ``state`` has the wrong length, norm or trace.
+        """
+        V = metrics.as_factor(state, len(self.factor), "state")
+        return self._estimate(lambda U: metrics.trace_distance(U, V), 0, 1)
 
     def purity(self) -> Estimate:
         """Tr(rho**2) and its bootstrap error."""
-        return self._estimate(lambda U: float(np.linalg.norm(U.conj().T @ U) ** 2), low=0, high=1)
+        return self._estimate(metrics.purity, 0, 1)
+
+    def entropy(self) -> Estimate:
+        """-Tr(rho log2 rho), in bits, and its bootstrap error."""
+        return self._estimate(metrics.entropy, 0, self.num_qubits)
 
     def expectation(self, label: str) -> Estimate:
         """Tr(P rho) of a Pauli label, qubit 0 rightmost, and its bootstrap error.
@@ -98,10 +129,42 @@ class TomographyResult:
         Raises:
             ValueError: the label is malformed or of the wrong width.
         """
-        x, z, n = masks_from_labels([label])
+        return self.expectations([label])[0]
+
+    def expectations(self, labels: Sequence[str]) -> tuple[Estimate, ...]:
+        """Tr(P rho) of several Pauli labels, qubit 0 rightmost, with their bootstrap errors.
+
+        Raises:
+            ValueError: a label is malformed or of the wrong width.
+        """
+        x, z, n = masks_from_labels(labels)
         if n != self.num_qubits:
-            raise ValueError(argument("label", f"have {self.num_qubits} letters", f"it is {label!r}"))
-        return self._estimate(lambda U: float(expectations(x, z, U)[0]), low=-1, high=1)
+            raise ValueError(argument("label", f"have {self.num_qubits} letters", f"it is {labels[0]!r}"))
+        values = expectations(x, z, self.factor)
+        replicas = np.array([expectations(x, z, U) for U in self.replicas]).reshape(-1, len(labels))
+        return tuple(
+            basic_bootstrap(float(value), column, low=-1, high=1)
+            for value, column in zip(values, replicas.T, strict=True)
+        )
+
+    def partial_trace(self, qubits: Sequence[int]) -> NDArray[Any]:
+        """(2**k, 2**k) reduced density matrix of k qubits; qubit i of the answer is ``qubits[i]``.
+
+        Raises:
+            ValueError: a qubit is not one of the state's, or repeated, or there are none, or more than 12.
+        """
+        if len(qubits) > _LARGEST_DENSE:
+            raise ValueError(argument("qubits", f"name at most {_LARGEST_DENSE}", f"it names {len(qubits)}"))
+        return metrics.partial_trace(self.factor, qubits)
+
+    def concurrence(self, first: int, second: int) -> Estimate:
+        """Wootters' concurrence of two of the qubits, 0 to 1, and its bootstrap error.
+
+        Raises:
+            ValueError: a qubit is not one of the state's, or both are the same.
+        """
+        pair = (first, second)
+        return self._estimate(lambda U: metrics.concurrence(metrics.partial_trace(U, pair)), 0, 1)
 
     def density_matrix(self) -> NDArray[Any]:
         """(d, d) rho.
@@ -121,6 +184,9 @@ class TomographyResult:
             "status": self.status.name,
             "message": self.message,
             "misfit": self.misfit,
+            "misfit_err": self.misfit_err,
+            "ranks": [asdict(row) for row in self.ranks],
+            "warnings": list(self.warnings),
             "solve_seconds": self.solve_seconds,
             "provenance": self.provenance,
             "summary": str(self).splitlines(),
@@ -141,6 +207,9 @@ class TomographyResult:
             replicas=arrays["replicas"],
             solve_seconds=facts["solve_seconds"],
             provenance=facts["provenance"],
+            misfit_err=facts["misfit_err"],
+            ranks=tuple(RankFit(**row) for row in facts["ranks"]),
+            warnings=tuple(facts["warnings"]),
         )
 
     def __str__(self) -> str:
@@ -152,65 +221,29 @@ class TomographyResult:
             f"eigenvalues  {leading}{' ...' if self.rank > 4 else ''}",
         ]
         if self.misfit is not None:
-            verdict = "the model explains the data" if self.misfit < _MISFIT else _TOO_SIMPLE
-            lines.append(f"misfit       {self.misfit:.2f} ({verdict})")
+            poor = too_large(self.misfit, self.misfit_err)
+            lines.append(f"misfit       {self.misfit:.2f} ({_TOO_SIMPLE if poor else 'the model explains the data'})")
+        lines += [f"rank {row.rank:<8}{_compared(row)}" for row in self.ranks]
+        if self.at_boundary:
+            lines.append("errors       may be too small: the state is at the boundary of what is possible")
         return "\n".join(lines)
 
-    def _estimate(self, functional: Callable[[Factor], float], *, low: float, high: float) -> Estimate:
+    def _estimate(self, functional: Callable[[Factor], float], low: float, high: float) -> Estimate:
         replicas = np.array([functional(U) for U in self.replicas])
         return basic_bootstrap(functional(self.factor), replicas, low=low, high=high)
 
 
 _TOO_SIMPLE = "1 is good: the model is too simple for the data and flatters the fidelity; raise `rank`"
+_POOR, _SIGMAS = 1.1, 5
 
 
-def linear_fidelity(data: Data, state: ArrayLike) -> tuple[Estimate, float]:
-    """The model-free fidelity sum_P Tr(P psi) y_P / d over the measured Paulis, and their share of psi.
-
-    With a share of 1 it is unbiased, whatever the rank of the true state; what is missing counts as 0. The error is
-    that of independent labels.
-
-    Args:
-        data: counts or Pauli values.
-        state: (d,) the pure state psi.
-
-    Returns:
-        The estimate, and sum_{P measured} Tr(P psi)**2 / d, which is 1 when nothing that matters is missing.
-
-    Raises:
-        ValueError: ``state`` has the wrong length or norm.
-    """
-    from qalgs.tomo.data import CountsData
-
-    paulis = data.paulis() if isinstance(data, CountsData) else data
-    dim = 1 << paulis.num_qubits
-    psi = pure_state(state, dim, "state")
-    operator = AllPauli(paulis.num_qubits)
-    grid = operator.grid(operator.forward(psi[:, None]) * operator.signs())
-    weights = grid[paulis.z, paulis.z ^ paulis.x]
-    value = float(weights @ paulis.values) / dim
-    share = float(weights @ weights) / dim
-    if paulis.shots is None:
-        return Estimate(value, 0.0), share
-    variance = (1 - np.clip(paulis.values, -1, 1) ** 2) / paulis.shots
-    return Estimate(value, float(np.sqrt(weights**2 @ variance)) / dim), share
+def too_large(misfit: float, err: float | None) -> bool:
+    """Whether a misfit says that the model is wrong: above 1.1, and by more than 5 times its scatter above 1."""
+    return misfit > max(_POOR, 1 + _SIGMAS * (err or 0.0))
 
 
-def pure_state(state: ArrayLike, dim: int, name: str) -> NDArray[Any]:
-    """``state`` as a normalised (dim,) vector.
-
-    Raises:
-        ValueError: it has the wrong length or its norm is not 1 within 1e-6.
-    """
-    psi = finite_array(getattr(state, "data", state), name, ndim=1, dtype=complex)
-    if len(psi) != dim:
-        raise ValueError(argument(name, f"have {dim} amplitudes", f"it has {len(psi)}"))
-    norm = float(np.linalg.norm(psi))
-    if abs(norm - 1) > 1e-6:
-        raise ValueError(argument(name, "have norm 1", f"its norm is {norm:.6g}"))
-    return psi / norm
-
-
-def stack(factors: Sequence[Factor], like: Factor) -> NDArray[Any]:
-    """(B, d, r) of the replicas' factors; (0, d, r) when there are none."""
-    return np.stack(factors) if factors else np.zeros((0, *like.shape), np.complex128)
+def _compared(row: RankFit) -> str:
+    best = (
+        "predicts data set aside best" if row.excess == 0 else f"loss {row.excess:+.1e} ± {row.excess_err:.0e} above it"
+    )
+    return best if row.fidelity is None else f"{best}, fidelity {row.fidelity:.4f}"

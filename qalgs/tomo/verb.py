@@ -1,37 +1,43 @@
-"""The verb ``tomography``: check, fit, bootstrap, package."""
+"""The verb ``tomography``: check, choose the rank, fit, bootstrap, package."""
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Generator, Sequence
-from dataclasses import dataclass
+from dataclasses import replace
+from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from qalgs.callbacks import Progress
-from qalgs.checks import RngLike, argument, as_seed_sequence, child, generator, positive_int
+from qalgs.checks import RngLike, argument, as_seed_sequence, child, generator, one_of, positive_int
 from qalgs.results import provenance
 from qalgs.run import Callback, Status, Step, drive
 from qalgs.tomo.data import CountsData, PauliData
-from qalgs.tomo.local_sfgd import LocalSFGD
+from qalgs.tomo.errors import DataWarning, RankBiasWarning
+from qalgs.tomo.lbfgs import LBFGS
+from qalgs.tomo.linear import coverage
 from qalgs.tomo.methods import Data, Method
-from qalgs.tomo.operators import Bases
-from qalgs.tomo.operators.allpauli import Factor
-from qalgs.tomo.operators.masks import expectations
-from qalgs.tomo.result import TomographyResult, pure_state, stack
+from qalgs.tomo.metrics import pure_state
+from qalgs.tomo.misfit import misfit
+from qalgs.tomo.rank import Comparison, candidate_ranks, check_sufficient, compare_ranks, parameters
+from qalgs.tomo.result import TomographyResult, too_large
+from qalgs.tomo.uncertainty import RESAMPLINGS, Resampling, normalised, replicate, stack
 
-_FIT, _BOOTSTRAP, _RESAMPLE, _MISFIT = 0, 1, 2, 3
+_FIT, _BOOTSTRAP, _RANK, _MISFIT = 0, 1, 2, 3
 """Keys of the random streams."""
-_MISFIT_DRAWS = 4
+_COVERED = 0.5
 
 
 def tomography(
     data: Data,
     *,
-    rank: int = 1,
+    rank: int | Literal["auto"] = 1,
     method: Method | None = None,
     target: ArrayLike | None = None,
     bootstrap: int = 20,
+    resampling: Resampling = "parametric",
     rng: RngLike = None,
     callback: Callback | Sequence[Callback] | None = None,
 ) -> TomographyResult:
@@ -39,21 +45,30 @@ def tomography(
 
     Args:
         data: ``CountsData`` (from ``measure_paulis``) or ``PauliData``.
-        rank: r, in 1..d.
-        method: ``LocalSFGD()`` when None; ``LinearInversion()``.
-        target: (d,) pure state; its infidelity then stands in the history of every step. It does not touch the fit.
+        rank: r, in 1..d; or "auto": the smallest of 1, 2, 4, 8 that predicts a fifth of the shots, set aside, as well
+            as the best of them does within one standard error.
+        method: ``LBFGS()`` when None; ``LocalSFGD()``, ``FGD()``, ``MiFGD()``, ``LinearInversion()``,
+            ``RandomizedSVP()``, ``MatrixALPS()``.
+        target: (d,) pure state. Its infidelity then stands in the history of every step, and with a bootstrap the rank
+            is compared with twice the rank. It does not touch the fit.
         bootstrap: refits to resampled data, for the errors; 0 for none.
+        resampling: "parametric" draws these data from the fit, "nonparametric" from the data.
         rng: seeds the fit and the bootstrap.
-        callback: called after each step of the fit; progress bars follow the bootstrap too.
+        callback: called after each step of the fit; progress bars follow the other parts too.
 
     Returns:
         The result. After Ctrl-C or StopIteration it is the state reached until then.
 
     Raises:
         TypeError: ``data`` is neither kind.
-        ValueError: an argument is out of range, or there are fewer Paulis than a state of this rank has parameters;
-            nothing has run.
-        KeyboardInterrupt: interrupted before the first step ended.
+        ValueError: an argument is out of range; nothing has run.
+        InsufficientDataError: there are fewer Paulis than a state of this rank has parameters; nothing has run.
+        KeyboardInterrupt: interrupted before the first step of the fit ended.
+
+    Warns:
+        RankBiasWarning: the model does not explain the data, or twice the rank predicts them better and lowers the
+            fidelity with ``target`` by more than 2 standard errors.
+        DataWarning: the data are complete in form but odd; see the message.
 
     Example:
         >>> import qalgs as qa
@@ -64,54 +79,85 @@ def tomography(
     """
     if not isinstance(data, CountsData | PauliData):
         raise TypeError(argument("data", "be CountsData or PauliData", f"it is a {type(data).__name__}"))
-    dim = 1 << data.num_qubits
-    rank = positive_int(rank, "rank", maximum=dim)
     bootstrap = positive_int(bootstrap, "bootstrap", minimum=0)
-    _check_sufficient(data, rank)
-    psi = None if target is None else pure_state(target, dim, "target")
-    method = LocalSFGD() if method is None else method
-    seed = as_seed_sequence(rng)
+    one_of(resampling, "resampling", RESAMPLINGS)
+    fixed = _check_rank(data, rank)
+    psi = None if target is None else pure_state(target, 1 << data.num_qubits, "target")
+    odd = _warn_of_data(data, psi)
+    method, seed = LBFGS() if method is None else method, as_seed_sequence(rng)
+    bars = [call for call in _as_list(callback) if isinstance(call, Progress)]
+    refits = 0 if _exact(data) else bootstrap
 
-    run = drive(_watch(method.iterate(data, rank, seed=child(seed, _FIT)), psi), callback)
+    compared, start = Comparison(), None
+    if fixed is None:
+        compared, ended = _compare(method, data, candidate_ranks(data), seed, psi, bars)
+        if not ended:
+            raise KeyboardInterrupt
+        start = compared.factors[compared.chosen]
+    width = start.shape[1] if start is not None else fixed
+    run = drive(_watch(method.iterate(data, width or 1, seed=child(seed, _FIT), start=start), psi), callback)
     if run.last is None:
         raise KeyboardInterrupt
-    factor = _normalised(run.last.state.factor)
-    resampled = 0 if run.status is Status.INTERRUPTED or _exact(data) else bootstrap
-    bars = [call for call in _as_list(callback) if isinstance(call, Progress)]
-    replicas = drive(_replicas(method, data, factor, resampled, seed), bars)
-    factors = () if replicas.last is None else replicas.last.state.factors
-    return TomographyResult(
+    factor = normalised(run.last.state.factor)
+    if run.status is Status.INTERRUPTED:
+        refits = 0
+    elif fixed is not None and psi is not None and refits:
+        compared, ended = _compare(method, data, _doubled(data, fixed), seed, psi, bars)
+        refits = refits if ended else 0
+    replicas = drive(replicate(method, data, factor, refits, resampling, child(seed, _BOOTSTRAP)), bars)
+    fit = misfit(data, factor, generator(seed, _MISFIT))
+    result = TomographyResult(
         factor=factor,
         status=run.status,
         message=run.message,
         history=run.history,
-        misfit=_misfit(data, factor, generator(seed, _MISFIT)),
-        replicas=stack(factors, factor),
+        misfit=None if fit is None else fit.value,
+        replicas=stack(() if replicas.last is None else replicas.last.state.factors, factor),
         solve_seconds=run.wall_seconds,
         provenance=provenance(method, seed, str(data)),
         state=run.last.state,
         data=data,
+        misfit_err=None if fit is None else fit.err,
+        ranks=compared.table,
     )
+    return replace(result, warnings=(*odd, *_warn_of_rank(result, psi)))
 
 
-@dataclass(frozen=True, eq=False)
-class _Replicas:
-    factors: tuple[Factor, ...] = ()
+def _check_rank(data: Data, rank: int | str) -> int | None:
+    """``rank`` as a number, or None for "auto"."""
+    if isinstance(rank, str):
+        one_of(rank, "rank", ("auto",))
+        if _exact(data):
+            raise ValueError(argument("rank", 'be a number for exact data; "auto" sets shots aside', "it is 'auto'"))
+        return None
+    rank = positive_int(rank, "rank", maximum=1 << data.num_qubits)
+    check_sufficient(data, rank)
+    return rank
 
 
-def _replicas(
-    method: Method, data: Data, factor: Factor, number: int, seed: np.random.SeedSequence
-) -> Generator[Step, None, Status]:
-    """Refits to resampled data, each started from the fit."""
-    done = _Replicas()
-    for b in range(number):
-        drawn = data.resample(generator(seed, _RESAMPLE, b))
-        refit = drive(method.iterate(drawn, factor.shape[1], seed=child(seed, _BOOTSTRAP, b), start=factor))
-        if refit.status is Status.INTERRUPTED or refit.last is None:
-            raise KeyboardInterrupt
-        done = _Replicas((*done.factors, _normalised(refit.last.state.factor)))
-        yield Step(b + 1, done, {}, total=number, phase="bootstrap")
-    return Status.CONVERGED
+def _compare(
+    method: Method,
+    data: Data,
+    ranks: Sequence[int],
+    seed: np.random.SeedSequence,
+    psi: NDArray[np.complex128] | None,
+    bars: Sequence[Callback],
+) -> tuple[Comparison, bool]:
+    """What was compared, and False when that was interrupted."""
+    if not ranks:
+        return Comparison(), True
+    target = None if psi is None else psi[:, None]
+    run = drive(compare_ranks(method, data, ranks, child(seed, _RANK), target), bars)
+    if run.status is Status.INTERRUPTED or run.last is None:
+        return Comparison(), False
+    return run.last.state, True
+
+
+def _doubled(data: Data, rank: int) -> tuple[int, ...]:
+    """The rank and twice the rank, where the data can tell them apart."""
+    dim = 1 << data.num_qubits
+    double = min(2 * rank, dim)
+    return (rank, double) if rank < double and parameters(dim, double) < data.num_paulis else ()
 
 
 def _watch(steps: Generator[Step, None, Status], psi: NDArray[np.complex128] | None) -> Generator[Step, None, Status]:
@@ -123,43 +169,43 @@ def _watch(steps: Generator[Step, None, Status], psi: NDArray[np.complex128] | N
             step = next(steps)
         except StopIteration as end:
             return end.value
-        fidelity = float(np.linalg.norm(psi.conj() @ _normalised(step.state.factor)) ** 2)
+        fidelity = float(np.linalg.norm(psi.conj() @ normalised(step.state.factor)) ** 2)
         metrics = {**step.metrics, "infidelity": 1 - fidelity}
         yield Step(step.index, step.state, metrics, total=step.total, phase=step.phase)
 
 
-def _check_sufficient(data: Data, rank: int) -> None:
-    """A state of rank r and trace 1 has 2 d r - r**2 - 1 real parameters; fewer numbers cannot determine it."""
-    parameters = (2 << data.num_qubits) * rank - rank**2 - 1
-    known = data.num_paulis - 1
-    if known < parameters:
-        must = f"contain at least {parameters} Paulis besides the identity for a state of rank {rank}"
-        raise ValueError(argument("data", must, f"it contains {known}: measure more settings"))
+def _warn_of_data(data: Data, psi: NDArray[np.complex128] | None) -> tuple[str, ...]:
+    """Warn of what is allowed but odd, and return what was said."""
+    if psi is None or not isinstance(data, CountsData) or data.complete:
+        return ()
+    share = coverage(data, psi)
+    if share >= _COVERED:
+        return ()
+    text = f"The measurement is incomplete and covers {share:.0%} of the target's Paulis."
+    warnings.warn(text, DataWarning, stacklevel=3)
+    return (text,)
 
 
-def _misfit(data: Data, factor: Factor, rng: np.random.Generator) -> float | None:
-    """Deviance of counts over that of counts drawn from the fit; for Pauli values, chi-square per label."""
-    if isinstance(data, CountsData):
-        p = Bases(data.settings).probabilities(factor)
-        p = p / p.sum(axis=1, keepdims=True)
-        simulated = [_deviance(rng.multinomial(data.shots, p), p) for _ in range(_MISFIT_DRAWS)]
-        return (1 + _deviance(data.counts, p)) / (1 + float(np.mean(simulated)))  # 1: both may vanish
-    if data.shots is None:
-        return None
-    predicted = np.clip(expectations(data.x, data.z, factor), -1, 1)
-    variance = (1 - predicted**2) / data.shots
-    known = variance > 1e-12
-    return float(np.mean((data.values - predicted)[known] ** 2 / variance[known])) if known.any() else None
-
-
-def _deviance(counts: NDArray[np.int64], p: NDArray[np.float64]) -> float:
-    seen = counts > 0
-    expected = np.maximum(counts.sum(axis=1, keepdims=True) * p, 1e-9)
-    return 2 * float((counts[seen] * np.log(counts[seen] / expected[seen])).sum())
-
-
-def _normalised(factor: Factor) -> Factor:
-    return factor / np.linalg.norm(factor)
+def _warn_of_rank(result: TomographyResult, psi: NDArray[np.complex128] | None) -> tuple[str, ...]:
+    """Warn of a rank that is too low, and return what was said."""
+    texts, r = [], result.rank
+    if result.misfit is not None and too_large(result.misfit, result.misfit_err) and r < len(result.factor):
+        texts.append(
+            f"A state of rank {r} does not explain the data (misfit {result.misfit:.2f}, 1 is good): its fidelities "
+            'are biased, as a rule upwards; raise `rank`, or use rank="auto".'
+        )
+    if psi is not None and len(result.ranks) == 2 and result.ranks[0].rank == r:
+        low, high = result.ranks
+        err = result.fidelity(psi).err or 0.0
+        drop = (low.fidelity or 0.0) - (high.fidelity or 0.0)
+        if drop > 2 * err and low.excess > 2 * low.excess_err:
+            texts.append(
+                f"Rank {high.rank} predicts data that were set aside better than rank {r} does, and its fidelity is "
+                f"lower by {drop:.4f}: raise `rank`."
+            )
+    for text in texts:
+        warnings.warn(text, RankBiasWarning, stacklevel=3)
+    return tuple(texts)
 
 
 def _exact(data: Data) -> bool:

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -7,6 +9,8 @@ from qalgs.tomo.objectives import LeastSquares, Likelihood
 from qalgs.tomo.operators import Bases
 from qalgs.tomo.plan import all_settings
 from tests.tomo.oracle import random_factor
+
+READOUT = np.array([[[0.97, 0.05], [0.03, 0.95]], [[0.99, 0.1], [0.01, 0.9]], [[1, 0.02], [0, 0.98]]])
 
 
 def objectives():
@@ -18,6 +22,8 @@ def objectives():
     return {
         "likelihood": Likelihood(counts),
         "likelihood with floor": Likelihood(counts, floor=0.07),
+        "likelihood with readout": Likelihood(replace(counts, readout=READOUT)),
+        "likelihood with both": Likelihood(replace(counts, readout=READOUT), floor=0.07),
         "least squares": LeastSquares(labels),
     }
 

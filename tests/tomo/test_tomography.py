@@ -5,6 +5,8 @@ from qiskit.quantum_info import DensityMatrix, Statevector, state_fidelity
 
 import qalgs as qa
 from qalgs.backends import basis_angles, with_basis_change
+from qalgs.tomo.errors import RankBiasWarning
+from qalgs.tomo.ledger import fingerprint
 from qalgs.tomo.measure import planned
 from qalgs.tomo.paulis import settings_from_text
 from tests.tomo.oracle import projectors
@@ -138,7 +140,9 @@ def test_misfit_exposes_a_rank_that_is_too_low():
     p = np.einsum("sbij,ji->sb", np.array([projectors(s) for s in texts]), noisy).real
     rng = np.random.default_rng(0)
     counts = qa.CountsData(settings_from_text(texts), rng.multinomial(5000, p))
-    low, high = (qa.tomography(counts, rank=r, bootstrap=0, rng=1) for r in (1, 4))
+    with pytest.warns(RankBiasWarning, match="A state of rank 1 does not explain the data"):
+        low = qa.tomography(counts, rank=1, bootstrap=0, rng=1)
+    high = qa.tomography(counts, rank=4, bootstrap=0, rng=1)
     assert low.misfit > 2 > 1.5 > high.misfit
     assert "raise `rank`" in str(low)
 
@@ -188,6 +192,93 @@ def test_a_dry_run_counts_what_the_run_does():
         len(data := qa.measure_paulis(qa.circuits.ghz(4), fraction=0.3, shots=10, rng=3)),
         1000 * len(data),
     )
+
+
+ARGUMENTS = {"settings": 70, "shots": 50, "backend": "statevector", "readout": "calibrate", "rng": 1}
+
+
+@pytest.fixture
+def interrupted(tmp_path):
+    """A measurement that ended after its first job, and its file."""
+    path = tmp_path / "measurement.npz"
+    stop = StopAfter(KeyboardInterrupt, 1)
+    qa.measure_paulis(qa.circuits.ghz(4), checkpoint=path, callback=stop, **ARGUMENTS)
+    return path
+
+
+class Counting:
+    """The exact backend, counting the jobs it runs."""
+
+    def __init__(self):
+        self._backend, self.jobs = qa.backends.get("statevector"), 0
+
+    def sample(self, *args, **kwargs):
+        self.jobs += 1
+        return self._backend.sample(*args, **kwargs)
+
+    def __getattr__(self, name):
+        return getattr(self._backend, name)
+
+
+@pytest.mark.parametrize("rng", [1, None])
+def test_a_resumed_measurement_is_the_uninterrupted_one(interrupted, rng):
+    whole = qa.measure_paulis(qa.circuits.ghz(4), **ARGUMENTS)
+    backend = Counting()
+    arguments = ARGUMENTS | {"backend": backend, "rng": rng}
+    resumed = qa.measure_paulis(qa.circuits.ghz(4), checkpoint=interrupted, **arguments)
+    assert backend.jobs == 2
+    np.testing.assert_array_equal(resumed.counts, whole.counts)
+    np.testing.assert_array_equal(resumed.settings, whole.settings)
+    assert resumed.complete
+    again = qa.measure_paulis(qa.circuits.ghz(4), checkpoint=interrupted, **arguments)
+    assert backend.jobs == 2
+    np.testing.assert_array_equal(again.counts, whole.counts)
+    assert list(interrupted.parent.iterdir()) == [interrupted]
+
+
+@pytest.mark.parametrize(
+    ("change", "name"),
+    [
+        ({"shots": 51}, "shots"),
+        ({"rng": 2}, "rng"),
+        ({"settings": 71}, "settings"),
+        ({"backend": "aer"}, "backend"),
+        ({"readout": None}, "readout"),
+    ],
+)
+def test_a_file_of_another_measurement_is_refused(interrupted, change, name):
+    before = interrupted.read_bytes()
+    with pytest.raises(ValueError, match=f"be a file of the same measurement, `{name}`"):
+        qa.measure_paulis(qa.circuits.ghz(4), checkpoint=interrupted, **(ARGUMENTS | change))
+    with pytest.raises(ValueError, match="be a file of the same measurement, `circuit`"):
+        qa.measure_paulis(qa.circuits.w(4), checkpoint=interrupted, **ARGUMENTS)
+    assert interrupted.read_bytes() == before
+
+
+@pytest.mark.parametrize("content", [b"", b"not a file of numbers", b"PK\x03\x04 torn"])
+def test_a_file_of_something_else_is_refused(tmp_path, content):
+    path = tmp_path / "other.npz"
+    path.write_bytes(content)
+    for rng in (1, None):
+        with pytest.raises(
+            ValueError, match=r"be a file that a measurement has written, or not exist, but .*other.npz"
+        ):
+            qa.measure_paulis(qa.circuits.ghz(4), checkpoint=path, **(ARGUMENTS | {"rng": rng}))
+    assert path.read_bytes() == content
+
+
+def test_a_circuit_is_known_by_its_gates():
+    inner = QuantumCircuit(2)
+    inner.h(0)
+    inner.unitary(np.diag([1, 1, 1, -1]), [0, 1])
+
+    def wrapped(angle):
+        circuit = QuantumCircuit(2)
+        circuit.append(inner.to_gate(), [1, 0])  # its name is numbered anew each time
+        circuit.rx(angle, 0)
+        return circuit
+
+    assert fingerprint(wrapped(0.1)) == fingerprint(wrapped(0.1)) != fingerprint(wrapped(0.2))
 
 
 MEASURED = QuantumCircuit(2, 1)

@@ -1,0 +1,308 @@
+import importlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from importlib.util import find_spec
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from qalgs.backends import CapabilityError, ExecutionError
+from qalgs.problems import haar_state
+from qalgs.tomo.engines import InProcessEngine, Machine, MPIEngine, RayEngine, Reply, RoundSpec, get_engine, launch
+from qalgs.tomo.engines.base import Worker, aligned, objective_of, pooled, weights_of
+from qalgs.tomo.engines.pool import Pool
+from qalgs.tomo.local_sfgd import LocalSFGD
+from tests.tomo.engine_job import SEED, counts, fit, labels
+from tests.tomo.oracle import random_factor
+
+ROOT = Path(__file__).parents[2]
+mpi = pytest.mark.skipif(find_spec("mpi4py") is None, reason='mpi4py is not installed: pip install "qalgs[mpi]"')
+ray = pytest.mark.skipif(find_spec("ray") is None, reason='Ray is not installed: pip install "qalgs[ray]"')
+SETTINGS = {"machines": 4, "rounds": 20, "schedule": "constant", "batch": 3, "step_size": 0.05}
+
+
+def on_ranks(ranks, out, **job):
+    """The exit status of ``engine_job`` on MPI ranks."""
+    command = [launch.mpiexec(), "-n", str(ranks), sys.executable, "-m", "tests.tomo.engine_job", out, json.dumps(job)]
+    return subprocess.run(command, cwd=ROOT, stdin=subprocess.DEVNULL, capture_output=True, check=False, timeout=60)
+
+
+@mpi
+@pytest.mark.parametrize("ranks", [1, 2])
+def test_mpi_gives_the_numbers_of_one_process(ranks, tmp_path):
+    fits = {"counts": 2, "labels": 1}
+    done = on_ranks(ranks, tmp_path / "out.npz", fits=fits, settings=SETTINGS | {"engine": "mpi"})
+    assert (done.returncode, done.stderr) == (0, b"")
+    got = np.load(tmp_path / "out.npz")
+    for name, data in (("counts", counts()), ("labels", labels())):
+        run = fit(data, fits[name], **SETTINGS)
+        np.testing.assert_array_equal(got[name], run.last.state.factor)
+        for column in ("step", "loss", "bytes", "step_size"):
+            np.testing.assert_array_equal(got[f"{name}_{column}"], run.history[column])
+
+
+@mpi
+def test_a_killed_rank_ends_the_job_and_any_engine_resumes_it(tmp_path):
+    kept = SETTINGS | {"checkpoint": str(tmp_path / "run.ckpt")}
+    job = {"fits": {"counts": 2}, "settings": kept | {"engine": "mpi"}}
+    assert on_ranks(2, tmp_path / "no.npz", **job, sabotage={"die_at": 7}).returncode != 0
+    assert not (tmp_path / "no.npz").exists()
+    saved = (tmp_path / "run.ckpt").read_bytes()
+
+    whole = fit(counts(), 2, **SETTINGS)
+    here = fit(counts(), 2, **kept, resume=True)
+    assert 5 <= here.history["step"][0] <= 7
+    np.testing.assert_array_equal(here.last.state.factor, whole.last.state.factor)
+
+    (tmp_path / "run.ckpt").write_bytes(saved)
+    job["settings"] |= {"resume": True}
+    assert on_ranks(2, tmp_path / "yes.npz", **job).returncode == 0
+    np.testing.assert_array_equal(np.load(tmp_path / "yes.npz")["counts"], whole.last.state.factor)
+
+
+@mpi
+def test_a_deadline_leaves_the_slow_rank_behind(tmp_path):
+    settings = SETTINGS | {"engine": "mpi", "deadline": 0.1}
+    done = on_ranks(2, tmp_path / "out.npz", fits={"counts": 1}, settings=settings, sabotage={"nap": 0.3})
+    assert done.returncode == 0
+    got = np.load(tmp_path / "out.npz")
+    assert got["counts_seconds"] < 20 * 0.3  # 20 rounds of two machines that nap in turn would take 12 s
+    assert got["counts_late"][-1] > 0
+    assert abs(np.vdot(haar_state(4, 1), got["counts"] / np.linalg.norm(got["counts"]))) ** 2 > 0.9
+
+
+@mpi
+def test_an_error_on_a_rank_reaches_the_driver(tmp_path):
+    done = on_ranks(2, tmp_path / "out.npz", fits={"counts": 1}, settings={"engine": "mpi"}, sabotage={"nap": -1})
+    assert done.returncode == 1
+    assert b"ExecutionError: A machine failed: ValueError: sleep length" in done.stderr
+
+
+@pytest.fixture(scope="module")
+def cluster():
+    engine = RayEngine()
+    yield engine
+    engine.close()
+
+
+@ray
+def test_ray_gives_the_numbers_of_one_process(cluster):
+    for data, rank in ((counts(), 2), (labels(), 1)):
+        run, here = fit(data, rank, **SETTINGS, engine=cluster), fit(data, rank, **SETTINGS)
+        np.testing.assert_array_equal(run.last.state.factor, here.last.state.factor)
+        np.testing.assert_array_equal(run.history["loss"], here.history["loss"])
+
+
+@ray
+def test_ray_survives_a_killed_actor_with_the_same_numbers(cluster):
+    steps = LocalSFGD(**SETTINGS, engine=cluster).iterate(counts(), 2, seed=SEED)
+    for step in steps:
+        if step.index == 7:
+            os.kill(cluster.pids()[-1], signal.SIGKILL)
+    assert step.index == 20
+    np.testing.assert_array_equal(step.state.factor, fit(counts(), 2, **SETTINGS).last.state.factor)
+
+
+class Scripted(Pool):
+    """Hosts in this process that answer after a fixed number of seconds of a clock of their own, or fail."""
+
+    def __init__(self, delays):
+        super().__init__()
+        self.delays, self.now, self.due, self.placed = delays, 0.0, [], {}
+
+    def hosts(self, machines):
+        return min(machines, len(self.delays))
+
+    def place_on(self, host, session, machines):
+        self.placed[host] = [Worker(machine) for machine in machines]
+
+    def send(self, host, session, factor, spec):
+        self.due.append((self.now + self.delays[host], host, factor, spec))
+
+    def next_answer(self, timeout):
+        self.due.sort(key=lambda entry: entry[0])
+        if not self.due or (timeout is not None and self.due[0][0] > self.now + timeout):
+            self.now += timeout
+            return None
+        when, host, factor, spec = self.due.pop(0)
+        self.now = max(self.now, when)
+        return host, [worker.run(factor, spec) for worker in self.placed[host]]
+
+    def drop(self, host, session):
+        del self.placed[host]
+
+    def close(self):
+        self.due = []
+
+
+@pytest.fixture
+def scripted(monkeypatch):
+    def make(delays):
+        pool = Scripted(delays)
+        monkeypatch.setattr("qalgs.tomo.engines.pool.time.monotonic", lambda: pool.now)
+        return pool
+
+    return make
+
+
+def machines(data, number):
+    shards = data.split(number, np.random.default_rng(0))
+    return [Machine(i, shard, np.random.SeedSequence(i)) for i, shard in enumerate(shards)]
+
+
+def test_without_a_deadline_everyone_is_waited_for(scripted):
+    pool = scripted([1, 50, 2])
+    session = pool.place(machines(counts(), 5))
+    replies = session.round(random_factor(np.random.default_rng(0), 4, 1), RoundSpec(0, np.full(2, 0.1)))
+    assert [reply.machine for reply in replies] == [0, 1, 2, 3, 4]
+    assert pool.now == 50
+
+
+def test_late_replies_are_thrown_away_and_their_host_is_not_asked_until_it_has_answered(scripted):
+    pool, U = scripted([1, 1, 25]), random_factor(np.random.default_rng(0), 4, 1)
+    session = pool.place(machines(counts(), 3), deadline=10)
+    seen = []
+    for index in range(28):
+        seen.append([reply.machine for reply in session.round(U, RoundSpec(index, np.full(1, 0.1)))])
+    assert pool.now < 60  # two hosts of three are enough: ten seconds for the late one, then one second a round
+    assert seen[:17] == [[0, 1]] * 17  # asked at 0, it is waited for until 10 and answers at 25
+    assert all(replies == [0, 1] for replies in seen)
+    assert session.bytes == sum(U.nbytes for _ in range(28)) * 4 + 2 * U.nbytes
+
+
+def test_a_round_waits_past_the_deadline_for_half_of_the_machines(scripted):
+    pool = scripted([30, 40, 50])
+    session = pool.place(machines(counts(), 3), deadline=10)
+    replies = session.round(random_factor(np.random.default_rng(0), 4, 1), RoundSpec(0, np.full(1, 0.1)))
+    assert [reply.machine for reply in replies] == [0, 1]
+    assert pool.now == 40
+
+
+def test_a_run_with_late_machines_says_so_and_still_fits(scripted):
+    run = fit(counts(), 1, machines=3, rounds=30, engine=scripted([1, 1, 25]), deadline=5.0)
+    assert run.history["late"][-1] == run.last.state.late > 0
+    assert abs(np.vdot(haar_state(4, 1), run.last.state.factor / np.linalg.norm(run.last.state.factor))) ** 2 > 0.9
+
+
+def test_a_host_that_fails_ends_the_run_with_its_message(scripted):
+    pool = scripted([1, 1])
+    pool.next_answer = lambda timeout: (pool.due.pop()[1], "A machine failed: out of luck.")
+    with pytest.raises(ExecutionError, match="out of luck"):
+        fit(counts(), 1, machines=2, engine=pool)
+
+
+@pytest.mark.parametrize("data", [counts(), labels()])
+def test_the_shards_add_up_to_the_pooled_loss_and_direction(data):
+    # f = sum_i w_i f_i, with w_i the share of the shots (likelihood) or of the labels (least squares); one full step
+    # from a common U then averages to a step along the pooled direction.
+    U, eta = random_factor(np.random.default_rng(1), 4, 2), 0.1
+    placed = [Machine(m.index, m.data, m.seed, batch=len(data)) for m in machines(data, 4)]
+    replies = InProcessEngine().place(placed).round(U, RoundSpec(0, np.array([eta])))
+    loss, average = pooled(replies, weights_of([machine.data for machine in placed]))
+    objective = objective_of(data, 0.0)
+    assert loss == pytest.approx(objective.loss(U), abs=1e-12)
+    np.testing.assert_allclose(average, U - eta * objective.direction(U), atol=1e-12)
+
+
+def test_the_average_of_those_that_answered_has_weights_that_sum_to_one():
+    U = np.ones((2, 1), complex)
+    replies = [Reply(0, U, 1.0), Reply(2, 4 * U, 3.0)]
+    loss, average = pooled(replies, np.array([0.5, 0.3, 0.2]))
+    assert loss == pytest.approx((0.5 * 1 + 0.2 * 3) / 0.7)
+    np.testing.assert_allclose(average, U * (0.5 + 0.2 * 4) / 0.7)
+
+
+def test_alignment_turns_a_factor_onto_another_without_changing_its_state():
+    rng = np.random.default_rng(0)
+    U, V = random_factor(rng, 4, 3), random_factor(rng, 4, 3)
+    turned = aligned(U, V)
+    np.testing.assert_allclose(turned @ turned.conj().T, U @ U.conj().T, atol=1e-14)
+    overlap = turned.conj().T @ V
+    np.testing.assert_allclose(overlap, overlap.conj().T, atol=1e-14)
+    assert np.linalg.norm(turned - V) < np.linalg.norm(U - V)
+    unitary = np.linalg.qr(rng.normal(size=(3, 3)) + 1j * rng.normal(size=(3, 3)))[0]
+    np.testing.assert_allclose(aligned(V @ unitary, V), V, atol=1e-14)
+    assert aligned(V, V) is V  # nothing to turn
+
+
+def test_aligned_machines_reach_the_same_state():
+    # Directions do not rotate a factor to first order, so what alignment changes is small.
+    plain, turned = (
+        fit(counts(), 2, machines=4, local_steps=40, rounds=15, align=how).last.state.factor
+        for how in ("none", "procrustes")
+    )
+    rho, other = ((U @ U.conj().T) / np.linalg.norm(U) ** 2 for U in (plain, turned))
+    assert np.linalg.norm(rho - other) < 0.05
+
+
+def test_paper_units_are_d_times_larger():
+    normalised = fit(labels(), 1, machines=2, rounds=5, step_size=0.25)
+    paper = fit(labels(), 1, machines=2, rounds=5, step_size=4.0, step_units="paper")
+    np.testing.assert_array_equal(normalised.last.state.factor, paper.last.state.factor)
+    with pytest.raises(ValueError, match="`step_units` must be 'normalised' for counts"):
+        fit(counts(), 1, step_units="paper")
+    with pytest.raises(ValueError, match="`step_size` must be at most 2, but it is 4"):
+        fit(labels(), 1, step_size=64.0, step_units="paper")
+
+
+def test_what_is_not_installed_is_named_with_the_command_that_installs_it(monkeypatch):
+    def missing(name):
+        raise ImportError(f"No module named {name!r}")
+
+    monkeypatch.setattr(importlib, "import_module", missing)
+    with pytest.raises(CapabilityError, match=r'pip install "qalgs\[mpi\]"'):
+        MPIEngine()
+    with pytest.raises(CapabilityError, match=r'pip install "qalgs\[ray\]"'):
+        RayEngine()
+
+
+def test_no_launcher_and_ranks_of_another_mpi_are_named(monkeypatch):
+    monkeypatch.setattr(launch, "_WHEELS", ())
+    monkeypatch.setenv("PATH", "")
+    with pytest.raises(CapabilityError, match="needs mpiexec"):
+        launch.mpiexec()
+    monkeypatch.setenv("QALGS_MPI_RANKS", "4")
+    with pytest.raises(CapabilityError, match="mpiexec started 4 ranks, but mpi4py sees 1"):
+        launch.check_size(1)
+
+
+def test_engines_by_name_are_shared_and_objects_are_taken_as_they_are():
+    assert get_engine("inprocess") is get_engine("inprocess")
+    engine = InProcessEngine()
+    assert get_engine(engine) is engine
+    assert repr(LocalSFGD(engine=engine)).count("engine=InProcessEngine()") == 1
+
+
+@pytest.mark.parametrize(
+    ("kwargs", "message"),
+    [
+        ({"engine": "dask"}, "'dask'"),
+        ({"deadline": 1.0}, "`deadline` must be None in one process"),
+        ({"deadline": 0.0, "engine": "mpi"}, "`deadline` must be greater than 0"),
+        ({"align": "yes"}, "'yes'"),
+        ({"step_units": "si"}, "'si'"),
+        ({"resume": True}, "`checkpoint` must be given with `resume`"),
+    ],
+)
+def test_bad_settings_of_machines_are_refused(kwargs, message):
+    with pytest.raises(ValueError, match=message):
+        LocalSFGD(**kwargs)
+    with pytest.raises(ValueError, match="never late"):
+        InProcessEngine().place([], deadline=1.0)
+
+
+@pytest.mark.slow
+@ray
+def test_ray_starts_again_after_it_was_closed():
+    engine = RayEngine()
+    first = fit(counts(), 1, **SETTINGS, engine=engine).last.state.factor
+    engine.close()
+    began = time.perf_counter()
+    np.testing.assert_array_equal(fit(counts(), 1, **SETTINGS, engine=engine).last.state.factor, first)
+    engine.close()
+    assert time.perf_counter() - began < 60
