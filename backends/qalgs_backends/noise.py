@@ -219,6 +219,7 @@ def _noise_model(
     from qiskit_aer.noise import NoiseModel, ReadoutError
 
     model: NoiseModel = NoiseModel.from_backend(device.piece(piece, used), readout_error=False)
+    model.add_basis_gates(["id"])  # without any gate Aer would log that it has no basis gates
     for q, (p10, p01) in enumerate(readout):
         model.add_readout_error(ReadoutError([[1 - p10, p10], [p01, 1 - p01]]), [q])
     # Aer serialises the model on every run, which takes longer than a small circuit. With delays Aer extends
