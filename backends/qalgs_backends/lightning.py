@@ -18,6 +18,7 @@ from qalgs_backends.base import Capabilities, Parameter
 from qalgs_backends.local import LocalBackend, Outcomes
 from qalgs_backends.lowering import Lowered, lower
 from qalgs_backends.memory import AMPLITUDE_BYTES, available_bytes, require, widest_state
+from qalgs_backends.pennylane_convert import gate_table, operator_to_pennylane
 from qalgs_backends.rng import generator
 from qalgs_backends.statevector import draw
 
@@ -64,14 +65,14 @@ class LightningBackend(LocalBackend):
         import pennylane as qml
 
         lowered = lower(circuit, parameters)
-        table = _gate_table()
+        table = gate_table()
         gates = tuple((table[op.name], op.qubits, op.angle) for op in lowered.ops if op.name != "phase")
         angles = [angle for _, _, angle in gates if angle >= 0]
         depends = {int(row) for row in lowered.angles.matrix.nonzero()[0]} | {row for row, _ in lowered.angles.curved}
         trainable = tuple(place for place, row in enumerate(angles) if row in depends)
         # The last wire of a device is the least significant bit of its states.
         device = qml.device("lightning.qubit", wires=range(lowered.num_qubits)[::-1])
-        measured = tuple(qml.expval(_operator(op)) for op in observables) or (qml.state(),)
+        measured = tuple(qml.expval(operator_to_pennylane(op)) for op in observables) or (qml.state(),)
         free = tuple(angles[place] for place in trainable)
         return _Compiled(lowered, gates, free, trainable, measured, device), None
 
@@ -110,43 +111,3 @@ def _tapes(compiled: _Compiled, points: NDArray[np.float64]) -> tuple[QuantumScr
         )
         for values in angles
     )
-
-
-def _operator(observable: SparsePauliOp) -> Any:
-    import pennylane as qml
-
-    words = [
-        qml.pauli.PauliWord({qubit: letter for qubit, letter in enumerate(reversed(label)) if letter != "I"})
-        for label in observable.paulis.to_labels()
-    ]
-    return qml.Hamiltonian(
-        [complex(c).real for _, c in observable.to_list()], [word.operation(wire_order=[0]) for word in words]
-    )
-
-
-def _gate_table() -> dict[str, Callable[..., Any]]:
-    import pennylane as qml
-
-    def inverse(gate: Callable[..., Any]) -> Callable[..., Any]:
-        return lambda wires: qml.adjoint(gate(wires=wires))
-
-    return {
-        "h": qml.Hadamard,
-        "x": qml.PauliX,
-        "y": qml.PauliY,
-        "z": qml.PauliZ,
-        "s": qml.S,
-        "sdg": inverse(qml.S),
-        "t": qml.T,
-        "tdg": inverse(qml.T),
-        "sx": qml.SX,
-        "sxdg": inverse(qml.SX),
-        "rx": qml.RX,
-        "ry": qml.RY,
-        "rz": qml.RZ,
-        "p": qml.PhaseShift,
-        "rzz": qml.IsingZZ,
-        "cx": qml.CNOT,
-        "cz": qml.CZ,
-        "swap": qml.SWAP,
-    }
