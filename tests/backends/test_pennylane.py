@@ -498,3 +498,14 @@ def test_conversions_are_checked():
         operator_from_pennylane(qml.Z("a"))
     with pytest.raises(ValueError, match="Argument `wires` must hold every wire that is used, 'a' too"):
         from_pennylane(qml.tape.QuantumScript([qml.X("a")]), wires=["b"])
+
+
+def test_the_device_is_found_by_name():
+    device = qml.device("qalgs", backend="statevector", wires=2)
+
+    @qml.qnode(device)
+    def circuit(x):
+        qml.RY(x, 0)
+        return qml.expval(qml.Z(0))
+
+    assert circuit(0.3) == pytest.approx(np.cos(0.3), abs=1e-12)
