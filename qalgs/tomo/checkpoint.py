@@ -144,7 +144,7 @@ def written(steps: Generator[Step, None, Status], write: Callback | None) -> Gen
 
 def _read(path: Path) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
     try:
-        with np.load(path, allow_pickle=False) as stored:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:  # np.load leaves a bad file open
             header = json.loads(str(stored[_HEADER]))
             return header, {name: stored[name] for name in stored.files if name != _HEADER}
     except (OSError, BadZipFile, KeyError, ValueError, EOFError, AttributeError) as error:

@@ -24,9 +24,9 @@ from qalgs.tomo.checkpoint import identity, open_run, written
 from qalgs.tomo.data import CountsData
 from qalgs.tomo.engines import ENGINES, EngineLike, Machine, RoundSpec, Session, get_engine
 from qalgs.tomo.engines.base import pooled, weights_of
-from qalgs.tomo.inversion import random_start, spectral_start
 from qalgs.tomo.methods import Data
 from qalgs.tomo.operators.allpauli import Factor
+from qalgs.tomo.starting import STARTS, Start, first_factor
 
 _log = logging.getLogger(__name__)
 
@@ -57,20 +57,20 @@ class LocalSFGD:
     """The largest number of averages (communication rounds)."""
     batch: int | None = None
     """b, the measurements in a minibatch; None for 10 settings (of counts) or d labels (of Pauli values)."""
-    step_size: float = 0.3
+    step_size: float = 0.5
     """eta, in units in which the curvature of the loss is of order 1: stable below 1."""
     step_units: Literal["normalised", "paper"] = "normalised"
     """paper: eta is d times as large, as in the figures of arXiv 2203.11579; for Pauli values only."""
     schedule: Literal["plateau", "constant", "diminishing"] = "plateau"
     """plateau: halve eta whenever the loss stops falling, end after four halvings. constant: eta throughout.
     diminishing: 2 eta / (t + 2) at local step t, theorem 2 of the paper."""
-    start: Literal["spectral", "random"] = "spectral"
+    start: Start = "spectral"
     """Where U begins: the leading eigenvectors of the linear inversion, or a random factor."""
     align: Literal["none", "procrustes"] = "none"
     """procrustes: machines rotate U_i onto the last average before it is averaged; for rank 2 and many local steps."""
     floor: float = 0.0
     """White noise mixed into the likelihood's model, in [0, 1)."""
-    tol: float = 1e-2
+    tol: float = 3e-3
     """plateau: a gain over three rounds below this share of all the gain so far counts as standing still."""
     engine: EngineLike = "inprocess"
     """Where the machines are: inprocess, mpi (ranks), ray (actors), or an engine object. The numbers are the same."""
@@ -91,7 +91,7 @@ class LocalSFGD:
         one_of(self.step_units, "step_units", ("normalised", "paper"))
         real(self.step_size, "step_size", above=0, high=2 if self.step_units == "normalised" else None)
         one_of(self.schedule, "schedule", ("plateau", "constant", "diminishing"))
-        one_of(self.start, "start", ("spectral", "random"))
+        one_of(self.start, "start", STARTS)
         one_of(self.align, "align", ("none", "procrustes"))
         real(self.floor, "floor", low=0, high=0.999)
         real(self.tol, "tol", above=0)
@@ -210,12 +210,7 @@ class LocalSFGD:
     ) -> LocalState:
         if isinstance(start, LocalState):
             return start
-        if start is not None:
-            return LocalState(np.asarray(start, np.complex128))
-        rng = generator(seed, _START)
-        if self.start == "random":
-            return LocalState(random_start(1 << data.num_qubits, rank, rng))
-        return LocalState(spectral_start(data.paulis() if isinstance(data, CountsData) else data, rank, rng))
+        return LocalState(first_factor(data, rank, self.start, start, generator(seed, _START)))
 
     def _step_sizes(self, state: LocalState) -> NDArray[np.float64]:
         """(h,) step sizes of the next round."""

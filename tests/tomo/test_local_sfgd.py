@@ -4,10 +4,12 @@ import pytest
 from qalgs.problems import ghz_state, haar_state, w_state
 from qalgs.run import Status, drive
 from qalgs.tomo.data import CountsData, PauliData
+from qalgs.tomo.descent import FGD
+from qalgs.tomo.inversion import spectral_start
 from qalgs.tomo.local_sfgd import LocalSFGD, LocalState
 from qalgs.tomo.objectives import LeastSquares
 from qalgs.tomo.operators import Bases
-from qalgs.tomo.plan import covering_settings
+from qalgs.tomo.plan import covering_settings, random_settings
 from tests.tomo.oracle import random_factor
 
 SEED = np.random.SeedSequence(5)
@@ -131,6 +133,87 @@ def test_more_local_steps_need_fewer_rounds():
         raise AssertionError("never reached 0.98")
 
     assert rounds(1) / rounds(10) > 7
+
+
+def rounds_to(method, data, start, reached):
+    """Rounds until ``reached(factor)``, and the factors of every round."""
+    factors = [step.state.factor for step in method.iterate(data, 1, seed=SEED, start=start)]
+    return next(k for k, U in enumerate(factors, 1) if reached(U)), factors
+
+
+def test_ten_local_steps_save_eight_rounds_of_nine_and_cost_nothing_at_the_end():
+    # n = 6, a fifth of the Paulis at 2048 shots, M = 4, b = 50, eta = 0.02: rounds to ||U U^dagger - rho||^2 < 0.02.
+    psi = ghz_state(6)
+    data = PauliData.simulate(psi, 0.2, 2048, np.random.default_rng(5))
+    start = random_factor(np.random.default_rng(9), 6, 1)
+
+    def error(U):
+        return np.linalg.norm(U) ** 4 + 1 - 2 * np.linalg.norm(psi.conj() @ U) ** 2
+
+    def run(local_steps, rounds):
+        method = LocalSFGD(local_steps=local_steps, rounds=rounds, batch=50, step_size=0.02, schedule="constant")
+        needed, factors = rounds_to(method, data, start, lambda U: error(U) < 0.02)
+        return needed, np.mean([error(U) for U in factors[-rounds // 5 :]])
+
+    (often, floor), (seldom, other) = run(1, 1500), run(10, 150)
+    assert often / seldom >= 8
+    assert abs(other - floor) < 0.1 * floor
+
+
+def test_local_steps_save_rounds_on_counts():
+    # n = 8, a Haar state, settings as minibatches: h = 20 needs at most a quarter of the rounds of h = 1.
+    psi = haar_state(8, 5)
+    rng = np.random.default_rng(6)
+    settings = random_settings(8, 196, rng)
+    p = Bases(settings).probabilities(psi[:, None])
+    data = CountsData(settings, rng.multinomial(2048, p / p.sum(axis=1, keepdims=True)))
+    start = spectral_start(data.paulis(), 1, rng)
+
+    def run(local_steps, rounds):
+        method = LocalSFGD(local_steps=local_steps, rounds=rounds, step_size=0.1, schedule="constant")
+        return rounds_to(method, data, start, lambda U: fidelity(U, psi) > 0.998)[0]
+
+    assert run(1, 40) >= 4 * run(20, 5)
+
+
+def floor_of(method, data, skip):
+    """Mean squared distance of the rounds after ``skip`` from the pooled optimum, phases aligned."""
+    best = drive(FGD(tol=1e-10, max_steps=2000, projected=False).iterate(data, 1, seed=SEED)).last.state.factor
+    factors = [step.state.factor for step in method.iterate(data, 1, seed=SEED, start=best)][skip:]
+    return np.mean([np.linalg.norm(U * np.exp(-1j * np.angle(np.vdot(best, U))) - best) ** 2 for U in factors])
+
+
+def test_half_the_step_halves_the_noise_floor():
+    # Theorem 1 of arXiv 2203.11579: the floor is eta sigma^2 / (M alpha) where h = 1.
+    data = PauliData.simulate(haar_state(4, 4), 1.0, 100, np.random.default_rng(0))
+    whole, half = (
+        floor_of(LocalSFGD(local_steps=1, rounds=1200, batch=8, step_size=eta, schedule="constant"), data, 200)
+        for eta in (0.1, 0.05)
+    )
+    assert 1.6 < whole / half < 2.6
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("local_steps", [1, 10])
+def test_diminishing_steps_come_closer_as_one_over_the_steps_taken(local_steps):
+    # Theorem 2: E D^2 <= 4 C / (alpha (T + 3)) with eta_t = 2 / (alpha (t + 2)). The run begins at a late t, as the
+    # theorem's first steps are longer than what is stable far from the optimum.
+    data = PauliData.simulate(haar_state(4, 4), 1.0, 200, np.random.default_rng(0))
+    best = drive(FGD(tol=1e-10, max_steps=2000, projected=False).iterate(data, 1, seed=SEED)).last.state.factor
+    method = LocalSFGD(
+        local_steps=local_steps, rounds=4000 // local_steps, batch=8, step_size=1.6, schedule="diminishing"
+    )
+    squares = np.zeros(4001)
+    for seed in range(4):
+        start = LocalState(best, round=40 // local_steps)
+        for step in method.iterate(data, 1, seed=np.random.SeedSequence(seed), start=start):
+            U = step.state.factor
+            turned = U * np.exp(-1j * np.angle(np.vdot(best, U)))
+            squares[step.index * local_steps] += np.linalg.norm(turned - best) ** 2
+    times = np.array([250, 500, 1000, 2000, 3500])
+    means = [squares[int(0.8 * t) : int(1.14 * t)] for t in times]
+    slope = np.polyfit(np.log(times), np.log([m[m > 0].mean() for m in means]), 1)[0]
+    assert abs(slope + 1) < 0.2
 
 
 def test_steps_that_diverge_are_undone_and_halved():

@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 from qalgs.checks import generator
 from qalgs.tomo.data import CountsData
 from qalgs.tomo.methods import Data
-from qalgs.tomo.objectives import LeastSquares, Likelihood, Objective
 from qalgs.tomo.operators.allpauli import Factor
+from qalgs.tomo.starting import objective_of
 
 _TURNED = 1e-3
 
@@ -147,11 +147,6 @@ class Host:
     def holds(self, session: int) -> bool:
         """Whether this process has the machines of ``session``."""
         return session in self._workers
-
-
-def objective_of(data: Data, floor: float) -> Objective:
-    """The loss of a shard: the likelihood of counts, least squares of Pauli values."""
-    return Likelihood(data, floor=floor) if isinstance(data, CountsData) else LeastSquares(data)
 
 
 def weights_of(shards: Sequence[Data]) -> NDArray[np.float64]:

@@ -18,6 +18,7 @@ from qalgs.tomo.operators.allpauli import Factor
 
 _RESTARTS = 5
 _GRACE = 2.0
+_START = 60.0
 
 
 class RayEngine(Pool):
@@ -28,7 +29,7 @@ class RayEngine(Pool):
             the cluster this process is connected to, or that RAY_ADDRESS names, or starts one on this computer.
 
     Raises:
-        CapabilityError: Ray is missing, or there is no cluster at ``address``.
+        CapabilityError: Ray is missing; when machines are placed: there is no cluster at ``address``.
     """
 
     def __init__(self, address: str | None = None) -> None:
@@ -45,12 +46,23 @@ class RayEngine(Pool):
         return f"RayEngine({self._address!r})"
 
     def hosts(self, machines: int) -> int:
-        """The actors for so many machines; those that are missing are started."""
+        """The actors for so many machines; those that are missing are started, as far as there are free cores.
+
+        Raises:
+            CapabilityError: no core of the cluster became free within a minute.
+        """
         self._connect()
         wanted = max(1, min(machines, int(self._ray.cluster_resources().get("CPU", 1))))
         actor = self._ray.remote(num_cpus=1, max_restarts=_RESTARTS, max_task_retries=_RESTARTS)(_Actor)
-        self._actors += [actor.remote() for _ in range(wanted - len(self._actors))]
-        return wanted
+        started = {made.pid.remote(): made for made in (actor.remote() for _ in range(wanted - len(self._actors)))}
+        if started:
+            ready, waiting = self._ray.wait(list(started), num_returns=len(started), timeout=_START)
+            self._actors += [started[future] for future in ready]
+            for future in waiting:  # an actor that has no core would be waited for without end
+                self._ray.kill(started[future])
+        if not self._actors:
+            raise CapabilityError(f"Every core of the Ray cluster was taken for {_START:g} s: no machine could start.")
+        return min(machines, len(self._actors))
 
     def place_on(self, host: int, session: int, machines: list[Machine]) -> None:
         """Put the shards of ``host`` into the object store."""
