@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -12,16 +13,30 @@ import tyro
 from qalgs import circuits, problems
 from qalgs.backends import get
 from qalgs.callbacks import Progress
-from qalgs.checks import as_seed_sequence, child
+from qalgs.checks import argument, as_seed_sequence, child, positive_int
 from qalgs.cli.machines import as_config, on_ranks, resume_line
 from qalgs.cli.output import run_folder, write_run
 from qalgs.run import Status
-from qalgs.tomo import CountsData, LinearInversion, LocalSFGD, TomographyResult, linear_fidelity, measure_paulis
+from qalgs.tomo import (
+    FGD,
+    LBFGS,
+    CountsData,
+    LinearInversion,
+    LocalSFGD,
+    MatrixALPS,
+    MiFGD,
+    RandomizedSVP,
+    RankBiasWarning,
+    TomographyResult,
+    linear_fidelity,
+    measure_paulis,
+)
 from qalgs.tomo import tomography as reconstruct
 from qalgs.tomo.checkpoint import check_file
 from qalgs.tomo.engines import RayEngine, get_engine
 from qalgs.tomo.engines.launch import cores, under_mpi
 from qalgs.tomo.measure import planned
+from qalgs.tomo.methods import Method
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -30,6 +45,7 @@ _STATE, _MEASURE, _FIT = 0, 1, 2
 """Keys of the random streams."""
 _STATES_SHOWN = 8
 _SMALL = 4
+_WIDEST = 16
 
 
 @dataclass(frozen=True)
@@ -49,10 +65,12 @@ class Options:
     """Measure this many random settings instead."""
     shots: int = 2048
     """Shots per setting."""
-    rank: int = 1
-    """Rank of the reconstructed state."""
-    method: Literal["local-sfgd", "linear-inversion"] = "local-sfgd"
-    """How to reconstruct it."""
+    calibrate_readout: bool = False
+    """Measure the readout errors first, and reconstruct the state behind them."""
+    rank: int | Literal["auto"] = 1
+    """Rank of the reconstructed state; auto compares ranks on shots set aside."""
+    method: Literal["local-sfgd", "lbfgs", "fgd", "mifgd", "rsvp", "alps", "linear-inversion"] = "local-sfgd"
+    """How to reconstruct it; the flags from `--machines` on belong to local-sfgd."""
     local_sfgd: Annotated[LocalSFGD, tyro.conf.arg(name="")] = field(default_factory=LocalSFGD)
     bootstrap: int = 20
     """Refits for the error bars; 0 for none."""
@@ -75,7 +93,9 @@ def tomography(options: Annotated[Options, tyro.conf.arg(name="")]) -> None:
 
 def run(options: Options, command: str) -> None:
     """Measure, reconstruct, report and write."""
-    method = options.local_sfgd if options.method == "local-sfgd" else LinearInversion()
+    method = _method(options)
+    if options.rank != "auto":
+        positive_int(options.rank, "rank", maximum=1 << positive_int(options.qubits, "qubits", maximum=_WIDEST))
     if isinstance(method, LocalSFGD) and not options.dry_run:
         if method.checkpoint is not None:
             check_file(method.checkpoint, resume=method.resume)
@@ -97,23 +117,52 @@ def run(options: Options, command: str) -> None:
         return
     bar = Progress(options.state)
     data = _data(options, circuit, child(seed, _MEASURE), bar)
+    folder = run_folder(options.out, command)
+    data.save(folder / "data")
     print(f"measured     {data}")
     if isinstance(method, LocalSFGD) and method.checkpoint is not None and under_mpi():
         print(f"checkpoint   should this job die: {resume_line(options, command)}")
-    result = reconstruct(
-        data,
-        rank=options.rank,
-        method=method,
-        target=target,
-        bootstrap=options.bootstrap,
-        rng=child(seed, _FIT),
-        callback=bar,
-    )
+    try:
+        result = fitted(data, method, target, options, child(seed, _FIT), bar)
+    except KeyboardInterrupt:
+        print(f"interrupted: there is no state yet; the counts are kept in {folder}/data.npz")
+        return
     print(result)
     report(result, target)
-    folder = run_folder(options.out, command)
     write_run(folder, as_config(options) | {"out": str(folder)}, result, figure(result, target, options))
-    print(f"written to   {folder}/  (figure.png, result.npz, result.json, config.toml, environment.json)")
+    print(f"written to   {folder}/  (figure.png, data, result, config.toml, environment.json)")
+
+
+def fitted(
+    data: CountsData,
+    method: Method,
+    target: problems.StateVector,
+    options: Options,
+    seed: np.random.SeedSequence,
+    bar: Progress,
+) -> TomographyResult:
+    """The reconstruction; its warnings stand in the printed result, so they are not printed a second time."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RankBiasWarning)
+        return reconstruct(
+            data,
+            rank=options.rank,
+            method=method,
+            target=target,
+            bootstrap=options.bootstrap,
+            rng=seed,
+            callback=bar,
+        )
+
+
+def _method(options: Options) -> Method:
+    """The method by its name; settings of Local SFGD given to another one are refused."""
+    if options.method == "local-sfgd":
+        return options.local_sfgd
+    if options.local_sfgd != LocalSFGD():
+        but = f"the method is {options.method}"
+        raise ValueError(argument("method", "be local-sfgd for the flags from `--machines` on", but))
+    return _METHODS[options.method]()
 
 
 def _data(options: Options, circuit: Any, seed: np.random.SeedSequence, bar: Progress) -> CountsData:
@@ -122,7 +171,9 @@ def _data(options: Options, circuit: Any, seed: np.random.SeedSequence, bar: Pro
     beside = None if checkpoint is None else Path(f"{checkpoint}.data")
     if beside is not None and options.local_sfgd.resume:
         return CountsData.load(beside)
-    data = measure_paulis(circuit, backend=get(options.backend), rng=seed, callback=bar, **_plan(options))
+    readout = "calibrate" if options.calibrate_readout else None
+    backend = get(options.backend)
+    data = measure_paulis(circuit, backend=backend, readout=readout, rng=seed, callback=bar, **_plan(options))
     if beside is not None:
         data.save(beside)
     return data
@@ -160,7 +211,7 @@ def figure(result: TomographyResult, target: problems.StateVector, options: Opti
 
     canvas = Figure(figsize=(13, 4), layout="constrained")
     left, middle, right = canvas.subplots(1, 3)
-    plot.convergence(result, xlabel="communication round", ax=left)
+    plot.convergence(result, xlabel="communication round" if "bytes" in result.history else "step", ax=left)
     left.set_title(f"fidelity {result.fidelity(target)}", fontsize=9)
     rho, ideal = result.density_matrix(), plot.as_matrix(target)
     states = plot.populated((rho + ideal) / 2, _STATES_SHOWN)
@@ -170,6 +221,14 @@ def figure(result: TomographyResult, target: problems.StateVector, options: Opti
     return canvas
 
 
+_METHODS: dict[str, type] = {
+    "lbfgs": LBFGS,
+    "fgd": FGD,
+    "mifgd": MiFGD,
+    "rsvp": RandomizedSVP,
+    "alps": MatrixALPS,
+    "linear-inversion": LinearInversion,
+}
 _FAMILIES = {
     "ghz": (lambda n, _: circuits.ghz(n), lambda n, _: problems.ghz_state(n)),
     "w": (lambda n, _: circuits.w(n), lambda n, _: problems.w_state(n)),

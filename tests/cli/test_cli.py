@@ -26,7 +26,7 @@ def test_tomography_writes_everything(tmp_path, capsys):
     printed = capsys.readouterr().out
     assert "fidelity" in printed
     assert "communication rounds" in printed
-    names = {"config.toml", "environment.json", "figure.png", "result.json", "result.npz"}
+    names = {"config.toml", "environment.json", "figure.png", "result.json", "result.npz", "data.json", "data.npz"}
     assert {p.name for p in out.iterdir()} == names
     config = tomllib.loads((out / "config.toml").read_text())
     assert (config["state"], config["local_sfgd"]["machines"]) == ("w", 2)
@@ -66,9 +66,10 @@ def test_runs_without_out_never_overwrite_one_another(tmp_path, monkeypatch):
         (["--shots", "0"], "`shots` must be at least 1, but it is 0"),
         (["--fraction", "2"], "`fraction` must be at most 1, but it is 2"),
         (["--fraction", "0.2", "--settings", "3"], "Exactly one of"),
-        (["--qubits", "60"], "be at most 26, but it is 60"),
+        (["--qubits", "60"], "be at most 16, but it is 60"),
         (["--rank", "99"], "`rank` must be at most 16"),
         (["--machines", "0"], "`machines` must be at least 1"),
+        (["--method", "fgd", "--machines", "2"], "be local-sfgd for the flags"),
     ],
 )
 def test_bad_requests_end_with_one_sentence_and_exit_code_2(flags, message, tmp_path, capsys, monkeypatch):
