@@ -11,7 +11,7 @@ import json
 import logging
 from collections.abc import Generator, Mapping
 from dataclasses import dataclass, fields, is_dataclass
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 from zipfile import BadZipFile
@@ -81,9 +81,8 @@ def identity(
 
 def save_state(state: LocalState, path: str | Path, wanted: Mapping[str, Any]) -> None:
     """Write ``state`` of the run with the identity ``wanted`` to exactly ``path``."""
-    versions = {name: value for name, value in _versions().items() if name in _VERSIONS}
     plain = {f.name: getattr(state, f.name) for f in fields(state) if f.name not in ("factor", "losses")}
-    header = json.dumps({"format": _FORMAT, "state": plain, "identity": wanted, "versions": versions})
+    header = json.dumps({"format": _FORMAT, "state": plain, "identity": wanted, "versions": _versions()})
     arrays = {"factor": state.factor, "losses": np.array(state.losses, float)}
     with Path(path).open("wb") as file:
         np.savez(file, allow_pickle=False, **{_HEADER: np.array(header)}, **arrays)
@@ -163,8 +162,10 @@ def _compare(stored: Mapping[str, Any], wanted: Mapping[str, Any], path: str) ->
             raise ValueError(argument(name, f"be {before!r} as in the run in {path}", f"it is {now!r}"))
 
 
+@cache
 def _versions() -> dict[str, str]:
-    return provenance(None, np.random.SeedSequence(0), "")
+    record = provenance(None, np.random.SeedSequence(0), "")
+    return {name: record[name] for name in _VERSIONS}
 
 
 def _feed(sha: Any, value: Any) -> None:

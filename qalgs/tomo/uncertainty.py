@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from qalgs.checks import child, generator
 from qalgs.run import Status, Step, drive
+from qalgs.tomo.local_sfgd import LocalSFGD
 from qalgs.tomo.methods import Data, Method
 from qalgs.tomo.misfit import predicted
 from qalgs.tomo.operators.allpauli import Factor
@@ -63,6 +64,7 @@ def fitted(method: Method, data: Data, rank: int, seed: np.random.SeedSequence, 
     Raises:
         KeyboardInterrupt: interrupted.
     """
+    method = method.unsaved() if isinstance(method, LocalSFGD) else method  # the checkpoint is that of the fit itself
     run = drive(method.iterate(data, rank, seed=seed, start=start))
     if run.status is Status.INTERRUPTED or run.last is None:
         raise KeyboardInterrupt

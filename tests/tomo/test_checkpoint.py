@@ -130,7 +130,7 @@ def test_a_state_survives_the_disk(tmp_path):
 
 def test_other_versions_are_mentioned(path, monkeypatch, caplog):
     stopped(path, counts(), after=2)
-    monkeypatch.setattr("qalgs.tomo.checkpoint.provenance", lambda *_: {"numpy": "1.0"})
+    monkeypatch.setattr("qalgs.tomo.checkpoint._versions", lambda: {"numpy": "1.0"})
     with caplog.at_level(logging.WARNING):
         drive(replace(METHOD, checkpoint=path, resume=True).iterate(counts(), 2, seed=SEED))
     assert "numpy" in caplog.text
