@@ -11,6 +11,9 @@ from qalgs_backends import Counts as Counts
 from qalgs_backends import ExecutionError as ExecutionError
 from qalgs_backends import FidelityMap as FidelityMap
 from qalgs_backends import Job as Job
+from qalgs_backends import JobBatch as JobBatch
+from qalgs_backends import JobPolicy as JobPolicy
+from qalgs_backends import JobStore as JobStore
 from qalgs_backends import Observables as Observables
 from qalgs_backends import Program as Program
 from qalgs_backends import RngLike as RngLike
@@ -21,6 +24,7 @@ from qalgs_backends import basis_angles as basis_angles
 from qalgs_backends import fidelity_map as fidelity_map
 from qalgs_backends import from_pennylane as from_pennylane
 from qalgs_backends import get as get
+from qalgs_backends import job_key as job_key
 from qalgs_backends import operator_from_pennylane as operator_from_pennylane
 from qalgs_backends import operator_to_pennylane as operator_to_pennylane
 from qalgs_backends import to_pennylane as to_pennylane

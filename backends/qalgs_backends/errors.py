@@ -16,6 +16,11 @@ class ExecutionError(BackendError):
 class TransientError(BackendError):
     """A service did not answer as it should; the same call may go through later."""
 
+    def __init__(self, message: str = "", *, retry_after: float | None = None) -> None:
+        """Keep the seconds after which the service said to try again, if it did."""
+        super().__init__(message)
+        self.retry_after = retry_after
+
 
 class AuthError(BackendError):
     """The service refused the account; the account is named, never its token."""

@@ -26,14 +26,17 @@ def get(backend: BackendLike, **options: Any) -> Backend:
     Args:
         backend: "statevector"; "lightning"; "aer", "aer:mps", "aer:density_matrix", "aer:stabilizer", "aer:gpu";
             "noisy:fake_fez" for any fake device of qiskit-ibm-runtime, "noisy:fake_fez[0,1,2]" to fix the
-            qubits, "noisy:FILE.json.gz" for a saved ``Calibration``; a Calibration or a Qiskit BackendV2, whose noise
-            is then simulated; or a Backend, which is returned.
-        options: of the backend's own constructor (``AerBackend``, ``NoisyBackend``); others are refused.
+            qubits, "noisy:FILE.json.gz" for a saved ``Calibration``; "ibm:ibm_fez" for a quantum computer of IBM, with
+            the account that is set up on this computer; a Calibration or a Qiskit BackendV2, whose noise is then
+            simulated; or a Backend, which is returned.
+        options: of the backend's own constructor (``AerBackend``, ``NoisyBackend``, ``IBMBackend``); others are
+            refused.
 
     Raises:
         TypeError: ``backend`` is none of these, or an option is of the wrong kind.
         ValueError: the name is not known (close ones are suggested), or an option is unknown or out of range.
         CapabilityError: something it needs is not installed or not on this machine.
+        AuthError: a service refuses the account.
 
     Example:
         >>> get("statevector").name
@@ -60,8 +63,10 @@ def _by_name(name: str, options: dict[str, Any]) -> Backend:
         return _FACTORIES[name](options)
     if name.startswith("noisy:"):
         return _noisy(name, options)
-    close = difflib.get_close_matches(name, [*_FACTORIES, "noisy:fake_fez"], n=3)
-    raise ValueError(_unknown(name, [*_FACTORIES, "noisy:<fake device>"], close))
+    if name.startswith("ibm:"):
+        return _ibm(name, options)
+    close = difflib.get_close_matches(name, [*_FACTORIES, "noisy:fake_fez", "ibm:ibm_fez"], n=3)
+    raise ValueError(_unknown(name, [*_FACTORIES, "noisy:<fake device>", "ibm:<machine>"], close))
 
 
 def _statevector(options: dict[str, Any]) -> Backend:
@@ -105,17 +110,43 @@ def _noisy(name: str, options: dict[str, Any]) -> Backend:
         if "qubits" in options:
             raise ValueError(argument("qubits", "be given once", f"it is in the name {name!r} as well"))
         options = {**options, "qubits": tuple(int(q) for q in parts["qubits"].split(","))}
-    return _from_device(_device(name, parts["device"]), options)
+    return _from_device(_device(parts["device"]), options)
 
 
-def _device(name: str, device: str) -> BackendV2 | Calibration:
+def _ibm(name: str, options: dict[str, Any]) -> Backend:
+    from qalgs_backends.ibm import IBMBackend
+
+    machine = name.removeprefix("ibm:")
+    if not re.fullmatch(r"\w+", machine):
+        must = 'have the form "ibm:<machine>", such as "ibm:ibm_fez",'
+        raise ValueError(argument("backend", must, f"it is {name!r}"))
+    _refuse(options, ("instance", "account", "budget_seconds", "options", "store"))
+    return IBMBackend(machine, **options)
+
+
+def _device(device: str) -> BackendV2 | Calibration:
     if device.endswith((".json", ".json.gz")):
         return Calibration.load(device)
+    return fake_device(device, prefix="noisy:")
+
+
+def fake_device(name: str, *, prefix: str = "") -> BackendV2:
+    """A fake device of qiskit-ibm-runtime.
+
+    Args:
+        name: such as fake_fez.
+        prefix: that names carry in messages.
+
+    Raises:
+        ValueError: there is none of that name; close ones are suggested.
+        CapabilityError: qiskit-ibm-runtime is not installed.
+    """
     fakes = _fake_devices()
-    if device not in fakes:
-        close = difflib.get_close_matches(device, fakes, n=3)
-        raise ValueError(_unknown(name, [f"noisy:{key}" for key in fakes], [f"noisy:{key}" for key in close]))
-    return fakes[device]()
+    if name not in fakes:
+        close = difflib.get_close_matches(name, fakes, n=3)
+        known = [f"{prefix}{key}" for key in fakes]
+        raise ValueError(_unknown(f"{prefix}{name}", known, [f"{prefix}{key}" for key in close]))
+    return fakes[name]()
 
 
 def _from_device(device: BackendV2 | Calibration, options: dict[str, Any]) -> Backend:

@@ -11,7 +11,7 @@ def main(args: Sequence[str] | None = None) -> int:
     import tyro
 
     from qalgs.backends import BackendError
-    from qalgs.cli import about, demo, devices, tomography
+    from qalgs.cli import about, demo, devices, jobs, rehearse, tomography
 
     commands = {
         "demo": demo.demo,
@@ -19,6 +19,8 @@ def main(args: Sequence[str] | None = None) -> int:
         "backends": devices.backends,
         "calibration": devices.calibration,
         "layouts": devices.layouts,
+        "jobs": jobs.jobs,
+        "rehearse": rehearse.rehearse,
         "about": about.about,
     }
     try:
