@@ -1,8 +1,11 @@
 """Machines that run circuits: ``get("aer")`` and the values they take and give."""
 
+from qalgs_backends import Account as Account
+from qalgs_backends import AuthError as AuthError
 from qalgs_backends import Backend as Backend
 from qalgs_backends import BackendError as BackendError
 from qalgs_backends import BackendLike as BackendLike
+from qalgs_backends import BudgetError as BudgetError
 from qalgs_backends import Calibration as Calibration
 from qalgs_backends import Capabilities as Capabilities
 from qalgs_backends import CapabilityError as CapabilityError
@@ -10,14 +13,20 @@ from qalgs_backends import Cost as Cost
 from qalgs_backends import Counts as Counts
 from qalgs_backends import ExecutionError as ExecutionError
 from qalgs_backends import FidelityMap as FidelityMap
+from qalgs_backends import IBMBackend as IBMBackend
+from qalgs_backends import IBMOptions as IBMOptions
 from qalgs_backends import Job as Job
 from qalgs_backends import JobBatch as JobBatch
+from qalgs_backends import JobError as JobError
 from qalgs_backends import JobPolicy as JobPolicy
 from qalgs_backends import JobStore as JobStore
 from qalgs_backends import Observables as Observables
 from qalgs_backends import Program as Program
 from qalgs_backends import RngLike as RngLike
+from qalgs_backends import TransientError as TransientError
+from qalgs_backends import Twirling as Twirling
 from qalgs_backends import Values as Values
+from qalgs_backends import accounts as accounts
 from qalgs_backends import as_backend as as_backend
 from qalgs_backends import as_pennylane as as_pennylane
 from qalgs_backends import basis_angles as basis_angles
@@ -25,6 +34,7 @@ from qalgs_backends import fidelity_map as fidelity_map
 from qalgs_backends import from_pennylane as from_pennylane
 from qalgs_backends import get as get
 from qalgs_backends import job_key as job_key
+from qalgs_backends import login as login
 from qalgs_backends import operator_from_pennylane as operator_from_pennylane
 from qalgs_backends import operator_to_pennylane as operator_to_pennylane
 from qalgs_backends import to_pennylane as to_pennylane

@@ -1,5 +1,8 @@
 """Machines that run prepared circuits. Importing this package imports no vendor but Qiskit itself."""
 
+from qalgs_backends.accounts import Account as Account
+from qalgs_backends.accounts import accounts as accounts
+from qalgs_backends.accounts import login as login
 from qalgs_backends.base import Backend as Backend
 from qalgs_backends.base import Capabilities as Capabilities
 from qalgs_backends.base import Cost as Cost
@@ -10,13 +13,20 @@ from qalgs_backends.base import Program as Program
 from qalgs_backends.base import Values as Values
 from qalgs_backends.calibration import Calibration as Calibration
 from qalgs_backends.digest import job_key as job_key
+from qalgs_backends.errors import AuthError as AuthError
 from qalgs_backends.errors import BackendError as BackendError
+from qalgs_backends.errors import BudgetError as BudgetError
 from qalgs_backends.errors import CapabilityError as CapabilityError
 from qalgs_backends.errors import ExecutionError as ExecutionError
+from qalgs_backends.errors import JobError as JobError
+from qalgs_backends.errors import TransientError as TransientError
 from qalgs_backends.fidelity import FidelityMap as FidelityMap
 from qalgs_backends.fidelity import fidelity_map as fidelity_map
 from qalgs_backends.grouping import basis_angles as basis_angles
 from qalgs_backends.grouping import with_basis_change as with_basis_change
+from qalgs_backends.ibm import IBMBackend as IBMBackend
+from qalgs_backends.ibm_options import IBMOptions as IBMOptions
+from qalgs_backends.ibm_options import Twirling as Twirling
 from qalgs_backends.jobbatch import JobBatch as JobBatch
 from qalgs_backends.jobs import JobStore as JobStore
 from qalgs_backends.pennylane_convert import as_pennylane as as_pennylane

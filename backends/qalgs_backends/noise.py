@@ -34,6 +34,7 @@ from qalgs_backends.fidelity import FidelityMap, fidelity_map
 from qalgs_backends.local import LocalBackend, Outcomes
 from qalgs_backends.memory import AMPLITUDE_BYTES, available_bytes, require, widest_state
 from qalgs_backends.pauli_sum import PauliSum
+from qalgs_backends.phaseless import without_phases
 from qalgs_backends.program import check_qubits
 from qalgs_backends.shift import shift_gradient
 
@@ -149,7 +150,7 @@ class NoisyBackend(LocalBackend):
     def _transpile(self, circuit: QuantumCircuit, qubits: tuple[int, ...] | None) -> QuantumCircuit:
         try:
             return transpile(
-                circuit,
+                without_phases(circuit, self._target.operation_names),
                 target=self._target,
                 optimization_level=3,
                 initial_layout=None if qubits is None else list(qubits),
