@@ -33,7 +33,7 @@ def test_a_qiskit_device_is_simulated_with_its_noise():
         ("aar", "must be one of statevector, lightning, aer, aer:mps.*but it is 'aar'; did you mean 'aer'"),
         ("noisy:fake_fes", "but it is 'noisy:fake_fes'; did you mean 'noisy:fake_fez'"),
         ("noisy:fake_fez[0,]", "must have the form"),
-        ("ibm:", "must have the form \"ibm:<machine>\""),
+        ("ibm:", 'must have the form "ibm:<machine>"'),
         ("lightening", "did you mean 'lightning'"),
     ],
 )
