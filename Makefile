@@ -50,7 +50,7 @@ wheel-check: $(STAMP) ## the wheel alone, in an environment of its own, passes t
 	$(PYTHON) -m venv $(WHEEL)/venv
 	$(WHEEL)/venv/bin/python -m pip install --quiet --upgrade "pip>=25.1"
 	$(WHEEL)/venv/bin/python -m pip install --quiet --prefer-binary --group dev "$$(ls $(WHEEL)/*.whl)[ibm,mpi]"
-	cp -r tests README.md pyproject.toml $(WHEEL)/elsewhere
+	cp -r tests experiments README.md pyproject.toml $(WHEEL)/elsewhere
 	cd $(WHEEL)/elsewhere && ../venv/bin/python -m pytest -n 2 -m "not slow and not gpu"
 
 clean:           ## remove everything that can be made again
