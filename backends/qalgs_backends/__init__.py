@@ -1,8 +1,5 @@
 """Machines that run prepared circuits. Importing this package imports no vendor but Qiskit itself."""
 
-from qalgs_backends.accounts import Account as Account
-from qalgs_backends.accounts import accounts as accounts
-from qalgs_backends.accounts import login as login
 from qalgs_backends.base import Backend as Backend
 from qalgs_backends.base import Capabilities as Capabilities
 from qalgs_backends.base import Cost as Cost
@@ -11,8 +8,9 @@ from qalgs_backends.base import Job as Job
 from qalgs_backends.base import Observables as Observables
 from qalgs_backends.base import Program as Program
 from qalgs_backends.base import Values as Values
-from qalgs_backends.calibration import Calibration as Calibration
-from qalgs_backends.digest import job_key as job_key
+from qalgs_backends.devices.calibration import Calibration as Calibration
+from qalgs_backends.devices.fidelity import FidelityMap as FidelityMap
+from qalgs_backends.devices.fidelity import fidelity_map as fidelity_map
 from qalgs_backends.errors import AuthError as AuthError
 from qalgs_backends.errors import BackendError as BackendError
 from qalgs_backends.errors import BudgetError as BudgetError
@@ -20,21 +18,23 @@ from qalgs_backends.errors import CapabilityError as CapabilityError
 from qalgs_backends.errors import ExecutionError as ExecutionError
 from qalgs_backends.errors import JobError as JobError
 from qalgs_backends.errors import TransientError as TransientError
-from qalgs_backends.fidelity import FidelityMap as FidelityMap
-from qalgs_backends.fidelity import fidelity_map as fidelity_map
 from qalgs_backends.grouping import basis_angles as basis_angles
 from qalgs_backends.grouping import with_basis_change as with_basis_change
-from qalgs_backends.ibm import IBMBackend as IBMBackend
-from qalgs_backends.ibm_options import IBMOptions as IBMOptions
-from qalgs_backends.ibm_options import Twirling as Twirling
-from qalgs_backends.jobbatch import JobBatch as JobBatch
-from qalgs_backends.jobs import JobStore as JobStore
-from qalgs_backends.pennylane_convert import as_pennylane as as_pennylane
-from qalgs_backends.pennylane_convert import from_pennylane as from_pennylane
-from qalgs_backends.pennylane_convert import operator_from_pennylane as operator_from_pennylane
-from qalgs_backends.pennylane_convert import operator_to_pennylane as operator_to_pennylane
-from qalgs_backends.pennylane_convert import to_pennylane as to_pennylane
-from qalgs_backends.polling import JobPolicy as JobPolicy
+from qalgs_backends.ibm.accounts import Account as Account
+from qalgs_backends.ibm.accounts import accounts as accounts
+from qalgs_backends.ibm.accounts import login as login
+from qalgs_backends.ibm.backend import IBMBackend as IBMBackend
+from qalgs_backends.ibm.options import IBMOptions as IBMOptions
+from qalgs_backends.ibm.options import Twirling as Twirling
+from qalgs_backends.jobs.batch import JobBatch as JobBatch
+from qalgs_backends.jobs.digest import job_key as job_key
+from qalgs_backends.jobs.polling import JobPolicy as JobPolicy
+from qalgs_backends.jobs.store import JobStore as JobStore
+from qalgs_backends.pennylane.convert import as_pennylane as as_pennylane
+from qalgs_backends.pennylane.convert import from_pennylane as from_pennylane
+from qalgs_backends.pennylane.convert import operator_from_pennylane as operator_from_pennylane
+from qalgs_backends.pennylane.convert import operator_to_pennylane as operator_to_pennylane
+from qalgs_backends.pennylane.convert import to_pennylane as to_pennylane
 from qalgs_backends.registry import BackendLike as BackendLike
 from qalgs_backends.registry import as_backend as as_backend
 from qalgs_backends.registry import get as get

@@ -18,7 +18,7 @@ from numpy.typing import ArrayLike, NDArray
 from qiskit.circuit import QuantumCircuit
 from qiskit.quantum_info import SparsePauliOp
 
-from qalgs_backends.fidelity import FidelityMap
+from qalgs_backends.devices.fidelity import FidelityMap
 from qalgs_backends.rng import RngLike
 
 if TYPE_CHECKING:

@@ -10,8 +10,8 @@ from typing import Any
 from qiskit.providers import BackendV2
 
 from qalgs_backends.base import Backend
-from qalgs_backends.calibration import Calibration
 from qalgs_backends.checks import argument
+from qalgs_backends.devices.calibration import Calibration
 from qalgs_backends.errors import CapabilityError
 
 BackendLike = str | Backend | BackendV2 | Calibration
@@ -70,21 +70,21 @@ def _by_name(name: str, options: dict[str, Any]) -> Backend:
 
 
 def _statevector(options: dict[str, Any]) -> Backend:
-    from qalgs_backends.statevector import StatevectorBackend
+    from qalgs_backends.simulators.statevector import StatevectorBackend
 
     _refuse(options, ())
     return StatevectorBackend()
 
 
 def _aer(method: Any, device: Any, options: dict[str, Any]) -> Backend:
-    from qalgs_backends.aer import AerBackend
+    from qalgs_backends.simulators.aer import AerBackend
 
     _refuse(options, ("precision", "max_memory_mb", "max_parallel_threads"))
     return AerBackend(method, device=device, **options)
 
 
 def _lightning(options: dict[str, Any]) -> Backend:
-    from qalgs_backends.lightning import LightningBackend
+    from qalgs_backends.simulators.lightning import LightningBackend
 
     _refuse(options, ())
     return LightningBackend()
@@ -114,7 +114,7 @@ def _noisy(name: str, options: dict[str, Any]) -> Backend:
 
 
 def _ibm(name: str, options: dict[str, Any]) -> Backend:
-    from qalgs_backends.ibm import IBMBackend
+    from qalgs_backends.ibm.backend import IBMBackend
 
     machine = name.removeprefix("ibm:")
     if not re.fullmatch(r"\w+", machine):
@@ -152,7 +152,7 @@ def fake_device(name: str, *, prefix: str = "") -> BackendV2:
 def _from_device(device: BackendV2 | Calibration, options: dict[str, Any]) -> Backend:
     if type(device).__module__.partition(".")[0] == "qiskit_aer":
         raise ValueError(argument("backend", 'be a device; use "aer" for Aer itself', f"it is {device!r}"))
-    from qalgs_backends.noise import NoisyBackend
+    from qalgs_backends.simulators.noise import NoisyBackend
 
     _refuse(options, ("qubits", "seed_transpiler", "max_parallel_threads"))
     return NoisyBackend(device, **options)

@@ -14,7 +14,7 @@ from pennylane import numpy as pnp
 
 from experiments.bench.table import Row, medians, ratio_row
 from qalgs.backends import get
-from qalgs_backends.pennylane_convert import as_pennylane
+from qalgs_backends.pennylane.convert import as_pennylane
 
 LAYERS = 3
 

@@ -13,10 +13,10 @@ import tyro
 from qalgs.backends import BackendError
 from qalgs.checks import argument
 from qalgs_backends.errors import JobError
-from qalgs_backends.jobrecord import JobRecord
-from qalgs_backends.jobs import JobStore
-from qalgs_backends.remote import Remote
-from qalgs_backends.remotes import connect
+from qalgs_backends.jobs.record import JobRecord
+from qalgs_backends.jobs.remote import Remote
+from qalgs_backends.jobs.remotes import connect
+from qalgs_backends.jobs.store import JobStore
 
 
 def jobs(

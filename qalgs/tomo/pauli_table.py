@@ -15,7 +15,7 @@ from qalgs.tomo.formats import outcome_table
 from qalgs.tomo.local_maps import parity_map
 from qalgs.tomo.pauli_data import PauliData
 from qalgs.tomo.paulis import Settings, setting_masks
-from qalgs_backends.memory import available_bytes
+from qalgs_backends.simulators.memory import available_bytes
 
 _TABLES = 4
 _SHARE_OF_MEMORY = 0.6

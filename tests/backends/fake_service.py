@@ -1,6 +1,6 @@
 """A service in a folder: what is posted to it outlives the program that posts, even one that is killed.
 
-It implements the protocol of ``qalgs_backends.remote``. Each request appends a line to a log, so tests count them
+It implements the protocol of ``qalgs_backends.jobs.remote``. Each request appends a line to a log, so tests count them
 across processes. Faults are set on the object.
 """
 
@@ -13,9 +13,9 @@ from pathlib import Path
 
 import numpy as np
 
-from qalgs_backends.answers import pack
 from qalgs_backends.base import Cost, Values
 from qalgs_backends.errors import TransientError
+from qalgs_backends.jobs.answers import pack
 
 
 def die():

@@ -6,7 +6,7 @@ import socket
 
 import pytest
 
-from qalgs_backends.jobs import JobPolicy, JobStore
+from qalgs_backends.jobs.store import JobPolicy, JobStore
 from qalgs_backends.testing import RehearsalServer
 
 CANARY = "canary-3f9a77-key-that-must-never-be-seen"
@@ -67,7 +67,7 @@ def store(tmp_path):
 
 @pytest.fixture
 def backend(server, store):
-    from qalgs_backends.ibm import IBMBackend
+    from qalgs_backends.ibm.backend import IBMBackend
 
     made = IBMBackend(server.name, store=store)
     server.reset()

@@ -26,7 +26,7 @@ from qiskit.circuit.library import PauliEvolutionGate, QFTGate, XGate
 from qiskit.providers.fake_provider import GenericBackendV2
 from qiskit.quantum_info import SparsePauliOp, random_clifford
 
-from qalgs_backends.digest import circuit_digest, encode, job_key
+from qalgs_backends.jobs.digest import circuit_digest, encode, job_key
 
 
 def everything(names="ab", register="q"):
@@ -69,7 +69,7 @@ def everything(names="ab", register="q"):
 PROGRAM = """
 import sys
 sys.path.insert(0, sys.argv[1])
-from qalgs_backends.digest import job_key
+from qalgs_backends.jobs.digest import job_key
 from qiskit.quantum_info import SparsePauliOp
 from test_digest import everything
 observables = [SparsePauliOp(["XXI", "IIZ"], [0.1, 2]), SparsePauliOp("ZZZ")]

@@ -10,9 +10,9 @@ from qiskit.quantum_info import SparsePauliOp
 
 from qalgs_backends import Backend, CapabilityError, Counts, Job, Values, get
 from qalgs_backends.errors import AuthError, BudgetError
-from qalgs_backends.ibm import IBMBackend, connect
-from qalgs_backends.ibm_options import IBMOptions, Twirling
-from qalgs_backends.jobs import JobStore
+from qalgs_backends.ibm.backend import IBMBackend, connect
+from qalgs_backends.ibm.options import IBMOptions, Twirling
+from qalgs_backends.jobs.store import JobStore
 from qalgs_backends.testing import RehearsalServer
 from tests.backends.ibm_rehearsal import *  # noqa: F403
 from tests.backends.ibm_rehearsal import QUICK

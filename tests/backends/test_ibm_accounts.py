@@ -12,9 +12,9 @@ import pytest
 from qiskit.circuit import QuantumCircuit
 
 from qalgs_backends import CapabilityError
-from qalgs_backends.accounts import Account, RedactSecrets, account_file, accounts, chosen, login, redact_logs
 from qalgs_backends.errors import AuthError, BackendError
-from qalgs_backends.ibm import IBMBackend
+from qalgs_backends.ibm.accounts import Account, RedactSecrets, account_file, accounts, chosen, login, redact_logs
+from qalgs_backends.ibm.backend import IBMBackend
 from qalgs_backends.testing import RehearsalServer
 from tests.backends.ibm_rehearsal import *  # noqa: F403
 from tests.backends.ibm_rehearsal import CANARY
@@ -180,9 +180,9 @@ def test_logs_are_redacted(caplog):
 
 
 def test_an_unknown_version_of_the_client_is_refused(server, store, monkeypatch):
-    from qalgs_backends import ibm_guard
+    from qalgs_backends.ibm import guard
 
-    monkeypatch.setattr(ibm_guard, "version", lambda name: "0.60.1")
+    monkeypatch.setattr(guard, "version", lambda name: "0.60.1")
     with pytest.raises(CapabilityError, match=r"0\.60\.1 is installed, but the guard .* knows >=0\.51,<0\.53"):
         IBMBackend(server.name, store=store)
     assert server.count() == 0

@@ -9,10 +9,10 @@ from qiskit.circuit import QuantumCircuit
 
 from qalgs_backends import ExecutionError
 from qalgs_backends.errors import AuthError, BackendError, JobError, TransientError
-from qalgs_backends.ibm import IBMBackend
-from qalgs_backends.ibm_options import IBMOptions
-from qalgs_backends.ibm_service import ThrottledError
-from qalgs_backends.jobs import JobStore
+from qalgs_backends.ibm.backend import IBMBackend
+from qalgs_backends.ibm.options import IBMOptions
+from qalgs_backends.ibm.service import ThrottledError
+from qalgs_backends.jobs.store import JobStore
 from tests.backends.ibm_rehearsal import *  # noqa: F403
 from tests.backends.ibm_rehearsal import CANARY, QUICK
 
@@ -111,7 +111,7 @@ def test_lost_answer_and_no_list(server, tmp_path):
 
 
 def test_too_many_requests_says_how_long_to_wait(backend, server):
-    from qalgs_backends.ibm_remote import Payload
+    from qalgs_backends.ibm.remote import Payload
 
     ready = program(backend).executable
     payload = Payload(ready.circuit, ready.points([[]]), 10, IBMOptions())  # type: ignore[arg-type]
@@ -200,9 +200,9 @@ def test_an_outage_while_submitting(backend, server):
 CHILD = """
 import os, sys
 from qiskit.circuit import QuantumCircuit
-from qalgs_backends.ibm import IBMBackend
-from qalgs_backends.ibm_remote import IBMRemote
-from qalgs_backends.jobs import JobPolicy, JobStore
+from qalgs_backends.ibm.backend import IBMBackend
+from qalgs_backends.ibm.remote import IBMRemote
+from qalgs_backends.jobs.store import JobPolicy, JobStore
 post = IBMRemote.post
 def dying(self, payload, **arguments):
     if sys.argv[2] == "before":

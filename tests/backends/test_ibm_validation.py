@@ -10,11 +10,11 @@ from qiskit.quantum_info import SparsePauliOp
 
 from qalgs_backends import Calibration, CapabilityError
 from qalgs_backends.errors import BudgetError
-from qalgs_backends.ibm import IBMBackend
-from qalgs_backends.ibm_budget import Budget
-from qalgs_backends.ibm_compile import compile_program
-from qalgs_backends.ibm_options import IBMOptions, Twirling
-from qalgs_backends.ibm_validate import check_age, check_angles, check_isa, check_readable
+from qalgs_backends.ibm.backend import IBMBackend
+from qalgs_backends.ibm.budget import Budget
+from qalgs_backends.ibm.compile import compile_program
+from qalgs_backends.ibm.options import IBMOptions, Twirling
+from qalgs_backends.ibm.validate import check_age, check_angles, check_isa, check_readable
 from qalgs_backends.registry import fake_device
 from tests.backends.ibm_rehearsal import *  # noqa: F403
 

@@ -15,8 +15,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from qalgs_backends import polling
-from qalgs_backends.answers import pack, unpack
 from qalgs_backends.base import Cost, Counts, Job, Values
 from qalgs_backends.errors import (
     AuthError,
@@ -27,14 +25,16 @@ from qalgs_backends.errors import (
     JobError,
     TransientError,
 )
-from qalgs_backends.jobbatch import Chunk, JobBatch
-from qalgs_backends.jobrecord import default_path, dump_result, load_result
-from qalgs_backends.jobs import JobStore
-from qalgs_backends.leases import is_alive, new_owner
-from qalgs_backends.polling import JobPolicy, delays
+from qalgs_backends.jobs import polling
+from qalgs_backends.jobs.answers import pack, unpack
+from qalgs_backends.jobs.batch import Chunk, JobBatch
+from qalgs_backends.jobs.leases import is_alive, new_owner
+from qalgs_backends.jobs.polling import JobPolicy, delays
+from qalgs_backends.jobs.record import default_path, dump_result, load_result
+from qalgs_backends.jobs.remote import RemoteResult
+from qalgs_backends.jobs.remotes import FACTORIES, connect
+from qalgs_backends.jobs.store import JobStore
 from qalgs_backends.redaction import redact
-from qalgs_backends.remote import RemoteResult
-from qalgs_backends.remotes import FACTORIES, connect
 
 from .fake_service import FolderService, RefusalError
 
@@ -80,8 +80,8 @@ CHILD = """
 import sys
 sys.path.insert(0, sys.argv[1])
 from fake_service import FolderService, die
-from qalgs_backends.jobs import JobStore
-from qalgs_backends.polling import JobPolicy
+from qalgs_backends.jobs.store import JobStore
+from qalgs_backends.jobs.polling import JobPolicy
 folder, path, fault = sys.argv[2:5]
 service = FolderService(folder)
 policy = JobPolicy(posts_per_minute=1000, grace_seconds=0.05, first_poll_seconds=0.01, longest_poll_seconds=0.05)

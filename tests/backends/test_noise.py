@@ -9,8 +9,8 @@ from qiskit.quantum_info import DensityMatrix, SparsePauliOp, random_density_mat
 from qiskit.transpiler import InstructionProperties, Target
 
 from qalgs_backends import CapabilityError, get
-from qalgs_backends.device import SubDevice, read_device
-from qalgs_backends.noise import apply_readout
+from qalgs_backends.devices.device import SubDevice, read_device
+from qalgs_backends.simulators.noise import apply_readout
 
 
 def ideal_gates(readout):

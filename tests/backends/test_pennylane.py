@@ -12,14 +12,14 @@ from qiskit.circuit import Parameter, QuantumCircuit
 from qiskit.quantum_info import Operator, SparsePauliOp, Statevector
 
 from qalgs_backends import CapabilityError, get
-from qalgs_backends.pennylane_convert import (
+from qalgs_backends.pennylane.convert import (
     as_pennylane,
     from_pennylane,
     operator_from_pennylane,
     operator_to_pennylane,
     to_pennylane,
 )
-from qalgs_backends.pennylane_device import QalgsDevice
+from qalgs_backends.pennylane.device import QalgsDevice
 from tests.backends.cases import random_circuit, random_observable
 
 EXACT = ("statevector", "aer", "lightning")

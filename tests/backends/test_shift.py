@@ -4,7 +4,7 @@ from qiskit.circuit import Parameter, ParameterVector, QuantumCircuit
 from qiskit.quantum_info import SparsePauliOp
 
 from qalgs_backends import CapabilityError, get
-from qalgs_backends.shift import Shifts
+from qalgs_backends.simulators.shift import Shifts
 
 OBSERVABLES = [SparsePauliOp(["XYZ", "ZZI", "IXX", "YII"], [0.3, -1.1, 0.7, 0.5]), SparsePauliOp(["ZIZ"], [2.0])]
 

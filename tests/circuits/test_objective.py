@@ -53,7 +53,7 @@ class Closed:
 
 
 def real_backend():
-    from qalgs_backends.statevector import StatevectorBackend
+    from qalgs_backends.simulators.statevector import StatevectorBackend
 
     return StatevectorBackend()
 

@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 from qiskit.providers import BackendV2
 
-from qalgs_backends.calibration import Calibration
 from qalgs_backends.checks import argument
+from qalgs_backends.devices.calibration import Calibration
 
 _SECONDS_PER_EXECUTION = 300e-6
 

@@ -1,0 +1,1 @@
+"""Device data: calibrations, device models by name, and fidelity maps."""

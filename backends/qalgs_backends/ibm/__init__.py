@@ -1,0 +1,1 @@
+"""IBM Quantum Runtime, with every check made before a request is sent."""

@@ -1,0 +1,1 @@
+"""The job store: nothing is submitted twice and nothing finished is lost."""

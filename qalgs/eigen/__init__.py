@@ -1,0 +1,1 @@
+"""Excited states: the Quantum EigenGame and the methods it is compared with."""

@@ -1,0 +1,1 @@
+"""Variational algorithms on placements: fidelity-map schedules, walks and co-location."""
