@@ -13,7 +13,7 @@ beyond the gap (Lin and Tong, arXiv 1910.14596) succeed with probability above 0
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -49,6 +49,9 @@ class Adiabatic:
     """What the walk is trusted to leave, for which the filter is made; 2 kappa steps leave 0.15 to 0.21 (rms)."""
     filtered: bool = True
     """Whether the filter is run; without it ``eps`` is not kept."""
+
+    finds_norm: ClassVar[bool] = False
+    """Whether the norm of the solution follows from the success probability."""
 
     def __post_init__(self) -> None:
         if self.steps != "auto" and positive_int(self.steps, "steps") % 2:

@@ -34,7 +34,7 @@ def append_transformation(
         The sign qubit and the bit it shows in case of success. The encoding's own ancillas have to show 0.
     """
     *own, sign = ancillas
-    turned, degree = _reflection_phases(phases), len(phases) - 1
+    turned, degree = reflection_phases(phases), len(phases) - 1
     signs = np.ones(2 << len(own))
     signs[1 : 1 << len(own)] = -1
     signs[1 << len(own) :] = -signs[: 1 << len(own)]
@@ -47,7 +47,7 @@ def append_transformation(
         if j:
             circuit.compose(encoding.circuit, [*system, *own], inplace=True, copy=False)
     circuit.h(sign)
-    circuit.global_phase -= float(np.angle(_block_phase(degree)))
+    circuit.global_phase -= float(np.angle(block_phase(degree)))
     return sign, (degree + 1) % 2
 
 
@@ -62,7 +62,7 @@ def transform_state(
     unitary: NDArray[Any], dim: int, phases: NDArray[np.float64], vector: NDArray[Any]
 ) -> tuple[NDArray[np.complex128], int]:
     """As ``transform``, for any Hermitian unitary whose projector is onto its first ``dim`` amplitudes."""
-    turned, degree = np.exp(1j * _reflection_phases(phases)), len(phases) - 1
+    turned, degree = np.exp(1j * reflection_phases(phases)), len(phases) - 1
     state = np.zeros((len(unitary), 2), complex)
     state[:dim] = np.asarray(vector)[:, None]
     uses = 0
@@ -74,15 +74,16 @@ def transform_state(
             state = unitary @ state
             uses += 1
     both = state[:dim, 0] + state[:dim, 1] if degree % 2 else state[:dim, 0] - state[:dim, 1]
-    return both / (2 * _block_phase(degree)), uses
+    return both / (2 * block_phase(degree)), uses
 
 
-def _reflection_phases(phases: NDArray[np.float64]) -> NDArray[np.float64]:
+def reflection_phases(phases: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Phases of the reflection convention from those of the W convention."""
     turned = phases - np.pi / 2
     turned[[0, -1]] += np.pi / 4
     return turned
 
 
-def _block_phase(degree: int) -> complex:
-    """What multiplies f(H) in the block."""
+def block_phase(degree: int) -> complex:
+    """What multiplies f(H / alpha) in the block."""
     return (-1.0) ** ((degree - 1) // 2) if degree % 2 else 1j * (-1.0) ** (degree // 2)

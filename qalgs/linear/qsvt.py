@@ -129,7 +129,7 @@ class QSVT:
                 argument("encoding", f"encode a matrix of {len(system.rhs)} rows", f"it has {encoding.dim}")
             )
         kappa = system.kappa * encoding.alpha
-        phases, height = _phases(self.polynomial, kappa, self._error(kappa, eps), self.scale)
+        phases, height = inversion_phases(self.polynomial, kappa, self._error(kappa, eps), self.scale)
         factor = 1 / (height * encoding.alpha * preparation.amplitude)
         return _Plan(encoding, preparation, phases, factor)
 
@@ -150,7 +150,7 @@ class _Plan:
 
 
 @lru_cache(maxsize=32)
-def _phases(kind: Kind, kappa: float, error: float, scale: float) -> tuple[NDArray[np.float64], float]:
+def inversion_phases(kind: Kind, kappa: float, error: float, scale: float) -> tuple[NDArray[np.float64], float]:
     """Phases, and h such that the transformation applied is h p."""
     coefficients = inverse_polynomial(kappa, error, kind)
     height = scale / largest_value(coefficients)
