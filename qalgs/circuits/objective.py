@@ -96,14 +96,23 @@ class ExpectationObjective:
 
     def run(self, query: Query) -> Evaluation:
         """(K, o) values with errors, and (K, o, p) derivatives, of all observables of the program."""
+        if query.gradient:
+            return self._run_with_gradient(query)
         values = self.backend.expect(self.program, query.points, shots=self.shots, rng=self._job_seed(query.step))
         errors = None if self.shots is None else values.values_err
-        if not query.gradient:
-            return Evaluation(values.values, value_err=errors, cost=values.cost)
+        return Evaluation(values.values, value_err=errors, cost=values.cost)
+
+    def _run_with_gradient(self, query: Query) -> Evaluation:
+        """Exact values and derivatives, in one pass where the backend has one."""
         began = time.perf_counter()
-        gradient = self.backend.gradient(self.program, query.points)
-        cost = Cost(circuits=len(query.points), jobs=1, wall_seconds=time.perf_counter() - began)
-        return Evaluation(values.values, gradient, errors, cost=values.cost + cost)
+        in_one_pass = getattr(self.backend, "value_and_gradient", None)
+        if in_one_pass is None:
+            value = self.backend.expect(self.program, query.points).values
+            gradient = self.backend.gradient(self.program, query.points)
+        else:
+            value, gradient = in_one_pass(self.program, query.points)
+        circuits = 2 * len(query.points)
+        return Evaluation(value, gradient, cost=Cost(0, circuits, 2, wall_seconds=time.perf_counter() - began))
 
     def combine(self, query: Query, raw: Evaluation) -> Evaluation:
         """The column of this objective's observable."""
