@@ -13,7 +13,7 @@ import tyro
 from experiments import runner
 from experiments.bench.table import Row, as_table
 
-BENCHMARKS = ("backends", "pennylane", "optimizers", "tomography")
+BENCHMARKS = ("backends", "gpu", "noise", "pennylane", "optimizers", "tomography")
 _INTERRUPTED = 130
 
 

@@ -1,5 +1,6 @@
 """Machines that run circuits: ``get("aer")`` and the values they take and give."""
 
+from qalgs_backends import ZNE as ZNE
 from qalgs_backends import Account as Account
 from qalgs_backends import AuthError as AuthError
 from qalgs_backends import Backend as Backend
@@ -11,6 +12,8 @@ from qalgs_backends import Capabilities as Capabilities
 from qalgs_backends import CapabilityError as CapabilityError
 from qalgs_backends import Cost as Cost
 from qalgs_backends import Counts as Counts
+from qalgs_backends import Esp as Esp
+from qalgs_backends import EspModel as EspModel
 from qalgs_backends import ExecutionError as ExecutionError
 from qalgs_backends import FidelityMap as FidelityMap
 from qalgs_backends import IBMBackend as IBMBackend
@@ -20,6 +23,7 @@ from qalgs_backends import JobBatch as JobBatch
 from qalgs_backends import JobError as JobError
 from qalgs_backends import JobPolicy as JobPolicy
 from qalgs_backends import JobStore as JobStore
+from qalgs_backends import Mitigation as Mitigation
 from qalgs_backends import Observables as Observables
 from qalgs_backends import Program as Program
 from qalgs_backends import RngLike as RngLike

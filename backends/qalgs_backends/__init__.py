@@ -9,6 +9,8 @@ from qalgs_backends.base import Observables as Observables
 from qalgs_backends.base import Program as Program
 from qalgs_backends.base import Values as Values
 from qalgs_backends.devices.calibration import Calibration as Calibration
+from qalgs_backends.devices.esp import Esp as Esp
+from qalgs_backends.devices.esp import EspModel as EspModel
 from qalgs_backends.devices.fidelity import FidelityMap as FidelityMap
 from qalgs_backends.devices.fidelity import fidelity_map as fidelity_map
 from qalgs_backends.errors import AuthError as AuthError
@@ -24,6 +26,8 @@ from qalgs_backends.ibm.accounts import Account as Account
 from qalgs_backends.ibm.accounts import accounts as accounts
 from qalgs_backends.ibm.accounts import login as login
 from qalgs_backends.ibm.backend import IBMBackend as IBMBackend
+from qalgs_backends.ibm.mitigation import ZNE as ZNE
+from qalgs_backends.ibm.mitigation import Mitigation as Mitigation
 from qalgs_backends.ibm.options import IBMOptions as IBMOptions
 from qalgs_backends.ibm.options import Twirling as Twirling
 from qalgs_backends.jobs.batch import JobBatch as JobBatch

@@ -74,7 +74,7 @@ class Program:
     """A circuit made ready once by ``Backend.prepare``, to be run at many parameter points."""
 
     backend: str
-    """Name of the backend that prepared it; no other backend runs it."""
+    """Name of the backend that prepared it; no other backend runs it, of this name or another."""
     circuit: QuantumCircuit
     """The circuit as given."""
     observables: tuple[SparsePauliOp, ...]
@@ -82,9 +82,14 @@ class Program:
     parameters: tuple[Parameter, ...]
     """Column order of ``params``."""
     layout: tuple[int, ...] | None = None
-    """``layout[i]`` is the physical qubit of virtual qubit i; None where there is no device."""
+    """``layout[i]`` is the physical qubit where virtual qubit i starts; None where there is no device."""
+    measured_on: tuple[int, ...] | None = None
+    """``measured_on[i]`` is the physical qubit where virtual qubit i ends and is read: another than ``layout[i]`` where
+    routing has moved it. None where there is no device."""
     executable: Any = field(default=None, repr=False)
     """What the backend runs; private to it."""
+    owner: str = field(default="", repr=False)
+    """Identity of the backend object that prepared it: two of one name may be configured differently."""
 
     @property
     def num_qubits(self) -> int:

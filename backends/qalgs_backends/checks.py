@@ -56,6 +56,17 @@ def real(
     return x
 
 
+def flag(value: Any, name: str) -> bool:
+    """``value`` itself, when it is True or False.
+
+    Raises:
+        TypeError: it is not.
+    """
+    if not isinstance(value, bool):
+        raise TypeError(argument(name, "be True or False", f"it is {value!r}"))
+    return value
+
+
 def one_of(value: Any, name: str, choices: Sequence[Any]) -> Any:
     """``value`` itself, when it is one of ``choices``.
 

@@ -4,9 +4,14 @@
 class BackendError(RuntimeError):
     """A backend could not do what was asked."""
 
+    refused: bool = False
+    """Whether it is certain that nothing came of the request: it never left this computer, or the service said no."""
+
 
 class CapabilityError(BackendError):
     """The backend, or this machine, does not have the ability that was asked for."""
+
+    refused = True
 
 
 class ExecutionError(BackendError):
@@ -28,6 +33,8 @@ class AuthError(BackendError):
 
 class BudgetError(BackendError):
     """A run would cost more than it may."""
+
+    refused = True
 
 
 class JobError(BackendError):

@@ -53,7 +53,7 @@ class Angles:
     def __call__(self, points: NDArray[np.float64]) -> NDArray[np.float64]:
         """(m, K) angles at the (K, p) points."""
         values = self.matrix @ points.T + self.offset[:, None]
-        column = {parameter: j for j, parameter in enumerate(self.parameters)}
+        column = {parameter: j for j, parameter in enumerate(self.parameters)} if self.curved else {}
         for index, expression in self.curved:
             used = [(parameter, column[parameter]) for parameter in expression.parameters]
             values[index] = [float(expression.bind({q: row[j] for q, j in used})) for row in points]

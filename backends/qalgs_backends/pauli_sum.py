@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
+from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +20,8 @@ from scipy.sparse import csr_array
 
 _CACHE_BYTES = 256 << 20
 _ENTRY_BYTES = 20
+# Up to this many amplitudes a dense matrix is faster than a sparse one.
+_DENSE = 64
 
 
 class PauliSum:
@@ -38,12 +42,30 @@ class PauliSum:
         self._per_block = max(1, _CACHE_BYTES // (_ENTRY_BYTES << self.num_qubits))
         self._only = self._rows(0, len(self._masks)) if len(self._masks) <= self._per_block else None
 
-    def apply(self, psi: NDArray[np.complex128]) -> NDArray[np.complex128]:
-        """(d, K) images of (d, K) states."""
+    def apply(self, psi: NDArray[Any]) -> NDArray[Any]:
+        """(K, d) images of (K, d) states; of real states only the real part, which is all that values depend on."""
+        if psi.shape[1] <= _DENSE:
+            return psi @ (self._dense if np.iscomplexobj(psi) else self._dense_real)
+        if self._only is not None and not np.iscomplexobj(psi):
+            return _product(self._only_real, psi)
         out = np.zeros_like(psi)
         for block in self._blocks():
-            out += block @ psi
+            out += _product(block if np.iscomplexobj(psi) else block.real, psi)
         return out
+
+    @cached_property
+    def _dense(self) -> NDArray[np.complex128]:
+        """Transpose of the matrix."""
+        return self._rows(0, len(self._masks)).toarray().T.copy()
+
+    @cached_property
+    def _dense_real(self) -> NDArray[np.float64]:
+        return self._dense.real.copy()
+
+    @cached_property
+    def _only_real(self) -> csr_array:
+        assert self._only is not None
+        return self._only.real
 
     def expect_density(self, rho: NDArray[np.complex128]) -> NDArray[np.float64]:
         """(K,) traces of the operator times (K, d, d) density matrices."""
@@ -75,3 +97,10 @@ class PauliSum:
         index = np.int32 if dim * width < 2**31 else np.int64
         starts = np.arange(0, dim * width + 1, width, dtype=index)
         return csr_array((values.ravel(), columns.ravel().astype(index), starts), shape=(dim, dim))
+
+
+def _product(matrix: csr_array, psi: NDArray[Any]) -> NDArray[Any]:
+    """(K, d) images of (K, d) states under one sparse matrix."""
+    if len(psi) == 1:
+        return (matrix @ psi[0])[None]
+    return np.ascontiguousarray((matrix @ np.ascontiguousarray(psi.T)).T)

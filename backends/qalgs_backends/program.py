@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from functools import cached_property
+from typing import Any, Literal
+from uuid import uuid4
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -12,10 +14,58 @@ from qiskit.quantum_info import SparsePauliOp
 from qiskit.transpiler import PassManager
 from qiskit.transpiler.passes import RemoveResetInZeroState
 
-from qalgs_backends.base import Observables, Program
-from qalgs_backends.checks import argument
+from qalgs_backends.base import Observables, Parameter, Program
+from qalgs_backends.checks import argument, one_of
 
 _NO_EFFECT = frozenset({"barrier", "delay", "id"})
+
+
+class Identified:
+    """Base of backends: what tells one object's programs from another's, which may be configured differently."""
+
+    name: str
+
+    @cached_property
+    def identity(self) -> str:
+        """Unique to this object and its copies."""
+        return uuid4().hex
+
+
+def check_given(
+    circuit: Any, observables: Any
+) -> tuple[QuantumCircuit, tuple[SparsePauliOp, ...], tuple[Parameter, ...]]:
+    """What ``prepare`` is given, checked: the circuit to compile, its observables, and the columns of ``params``.
+
+    A circuit that is to be sampled and has no classical bits comes back with a measurement of every qubit, in order.
+
+    Raises:
+        TypeError: one is of the wrong kind.
+        ValueError: one is unfit, or they do not fit one another.
+    """
+    ready = check_circuit(circuit, observed=observables is not None)
+    terms = check_observables(observables, ready.num_qubits)
+    if not terms and ready.num_clbits == 0:
+        ready = ready.copy()
+        ready.measure_all()
+    return ready, terms, tuple(circuit.parameters)
+
+
+def check_run(
+    program: Any, backend: Identified, params: ArrayLike | None, kind: Literal["expect", "sample"]
+) -> NDArray[np.float64]:
+    """``params`` of a run as a (K, p) array; the program is this backend's, and made for this kind of run.
+
+    Raises:
+        TypeError: an argument is of the wrong kind.
+        ValueError: the program is another backend's or for another kind of run, or ``params`` do not fit it.
+    """
+    one_of(kind, "kind", ("expect", "sample"))
+    if bool(check_program(program, backend).observables) != (kind == "expect"):
+        must, but = "with", "it has none; it can only be sampled"
+        if kind == "sample":
+            must, but = "without", "it has some; it can only be expected"
+        raise ValueError(argument("program", f"be prepared {must} observables", but))
+    return check_params(program, params)
 
 
 def check_circuit(circuit: Any, *, observed: bool) -> QuantumCircuit:
@@ -82,7 +132,7 @@ def check_qubits(qubits: Any, num_qubits: int, device_qubits: int) -> tuple[int,
     return tuple(int(q) for q in chosen)
 
 
-def check_program(program: Any, backend: str) -> Program:
+def check_program(program: Any, backend: Identified) -> Program:
     """``program`` itself.
 
     Raises:
@@ -90,10 +140,14 @@ def check_program(program: Any, backend: str) -> Program:
         ValueError: another backend prepared it.
     """
     if not isinstance(program, Program):
-        must = f"be a Program made by {backend}'s prepare"
+        must = f"be a Program made by {backend.name}'s prepare"
         raise TypeError(argument("program", must, f"it is a {type(program).__name__}"))
-    if program.backend != backend:
-        raise ValueError(argument("program", f"come from {backend}'s prepare", f"{program.backend} prepared it"))
+    must = f"come from {backend.name}'s prepare"
+    if program.backend != backend.name:
+        raise ValueError(argument("program", must, f"{program.backend} prepared it"))
+    if program.owner != backend.identity:
+        but = "another backend of that name, which may be configured differently, prepared it"
+        raise ValueError(argument("program", must, but))
     return program
 
 

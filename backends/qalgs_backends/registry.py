@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Callable
+from dataclasses import fields
 from typing import Any
 
 from qiskit.providers import BackendV2
@@ -29,8 +30,7 @@ def get(backend: BackendLike, **options: Any) -> Backend:
             qubits, "noisy:FILE.json.gz" for a saved ``Calibration``; "ibm:ibm_fez" for a quantum computer of IBM, with
             the account that is set up on this computer; a Calibration or a Qiskit BackendV2, whose noise is then
             simulated; or a Backend, which is returned.
-        options: of the backend's own constructor (``AerBackend``, ``NoisyBackend``, ``IBMBackend``); others are
-            refused.
+        options: those of the backend, see ``AerOptions``, ``NoisyBackend`` and ``IBMBackend``; others are refused.
 
     Raises:
         TypeError: ``backend`` is none of these, or an option is of the wrong kind.
@@ -78,9 +78,10 @@ def _statevector(options: dict[str, Any]) -> Backend:
 
 def _aer(method: Any, device: Any, options: dict[str, Any]) -> Backend:
     from qalgs_backends.simulators.aer import AerBackend
+    from qalgs_backends.simulators.aer_options import AerOptions
 
-    _refuse(options, ("precision", "max_memory_mb", "max_parallel_threads"))
-    return AerBackend(method, device=device, **options)
+    _refuse(options, tuple(f.name for f in fields(AerOptions) if f.name not in ("method", "device")))
+    return AerBackend(AerOptions(method, device, **options))
 
 
 def _lightning(options: dict[str, Any]) -> Backend:
@@ -144,7 +145,7 @@ def fake_device(name: str, *, prefix: str = "") -> BackendV2:
     fakes = _fake_devices()
     if name not in fakes:
         close = difflib.get_close_matches(name, fakes, n=3)
-        known = [f"{prefix}{key}" for key in fakes]
+        known = [f"{prefix}<fake device>"] if close else [f"{prefix}{key}" for key in fakes]
         raise ValueError(_unknown(f"{prefix}{name}", known, [f"{prefix}{key}" for key in close]))
     return fakes[name]()
 

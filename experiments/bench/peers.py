@@ -17,11 +17,11 @@ from experiments.bench.table import Row, medians, ratio_row
 from qalgs.checks import child
 from qalgs.run import drive
 from qalgs.tomo.data import CountsData
-from qalgs.tomo.inversion import linear_inversion
-from qalgs.tomo.lbfgs import LBFGS
+from qalgs.tomo.measuring.plan import all_settings
+from qalgs.tomo.methods.inversion import linear_inversion
+from qalgs.tomo.methods.lbfgs import LBFGS
 from qalgs.tomo.operators import Bases
 from qalgs.tomo.operators.allpauli import Factor
-from qalgs.tomo.plan import all_settings
 
 _SHOTS = 2048
 _SEED = np.random.SeedSequence(0)

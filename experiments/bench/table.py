@@ -24,9 +24,18 @@ def medians(calls: Sequence[Callable[[], Any]], repeats: int) -> list[float]:
     return [float(t) for t in np.median(times, axis=0)]
 
 
-def ratio_row(what: str, n: int, first: float, second: float, difference: float) -> Row:
-    """A row on two timings in seconds, named "first / second" by ``what``; ``difference`` is that of their answers."""
-    return {
+def ratio_row(what: str, n: int, first: float, second: float, difference: float, promise: str = "") -> Row:
+    """A row on two timings in seconds, named "first / second" by ``what``.
+
+    Args:
+        what: names both sides.
+        n: qubits.
+        first: seconds of the one.
+        second: seconds of the other.
+        difference: of their answers.
+        promise: what the ratio is meant to be, in words.
+    """
+    row = {
         "what": what,
         "n": n,
         "first_ms": 1e3 * first,
@@ -34,6 +43,7 @@ def ratio_row(what: str, n: int, first: float, second: float, difference: float)
         "ratio": first / second,
         "difference": float(difference),
     }
+    return row | ({"promise": promise} if promise else {})
 
 
 def as_table(rows: Sequence[Row]) -> str:

@@ -17,12 +17,12 @@ from experiments.bench.table import Row, medians, ratio_row
 from qalgs.checks import generator
 from qalgs.run import drive
 from qalgs.tomo.data import PauliData
-from qalgs.tomo.lbfgs import LBFGS
 from qalgs.tomo.methods import Method
-from qalgs.tomo.objectives import LeastSquares
+from qalgs.tomo.methods.lbfgs import LBFGS
+from qalgs.tomo.methods.objectives import LeastSquares
 from qalgs.tomo.operators import AllPauli, apply_hermitian
 from qalgs.tomo.operators.allpauli import Factor
-from qalgs.tomo.paulis import labels_from_masks
+from qalgs.tomo.operators.paulis import labels_from_masks
 
 _SAMPLED = 4096
 """Sparse matrices built at most; the time of all 4**n is extrapolated from them."""

@@ -13,11 +13,11 @@ from numpy.typing import NDArray
 
 from qalgs.problems import StateVector
 from qalgs.tomo.data import CountsData, PauliData
-from qalgs.tomo.local_sfgd import LocalSFGD
+from qalgs.tomo.measuring.plan import random_settings
+from qalgs.tomo.methods.local_sfgd import LocalSFGD
 from qalgs.tomo.operators import Bases
 from qalgs.tomo.operators.allpauli import Factor
 from qalgs.tomo.operators.masks import expectations
-from qalgs.tomo.plan import random_settings
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -23,8 +23,8 @@ from experiments.tomography.common import (
 from qalgs.checks import child, generator
 from qalgs.problems import StateVector, ghz_state, haar_state
 from qalgs.tomo.data import CountsData, PauliData
-from qalgs.tomo.inversion import random_start, spectral_start
-from qalgs.tomo.local_sfgd import LocalSFGD
+from qalgs.tomo.methods.inversion import random_start, spectral_start
+from qalgs.tomo.methods.local_sfgd import LocalSFGD
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -12,8 +12,8 @@ from experiments.bench.table import Row
 from experiments.tomography.common import LINES, factors, finish, first_below, measured_labels, plateau, squared_error
 from qalgs.checks import child, generator
 from qalgs.problems import ghz_state
-from qalgs.tomo.inversion import random_start
-from qalgs.tomo.local_sfgd import LocalSFGD
+from qalgs.tomo.methods.inversion import random_start
+from qalgs.tomo.methods.local_sfgd import LocalSFGD
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

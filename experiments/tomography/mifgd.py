@@ -13,9 +13,9 @@ from experiments.tomography.common import LINES, finish, first_below, infidelity
 from qalgs.checks import child, generator
 from qalgs.problems import ghz_state, haar_state
 from qalgs.tomo.data import PauliData
-from qalgs.tomo.descent import FGD, MiFGD
-from qalgs.tomo.lbfgs import LBFGS
 from qalgs.tomo.methods import Method
+from qalgs.tomo.methods.descent import FGD, MiFGD
+from qalgs.tomo.methods.lbfgs import LBFGS
 from qalgs.tomo.operators.allpauli import Factor
 
 if TYPE_CHECKING:

@@ -15,10 +15,10 @@ from qalgs.checks import child, generator
 from qalgs.problems import haar_state
 from qalgs.run import drive
 from qalgs.tomo.data import CountsData, PauliData
-from qalgs.tomo.descent import MiFGD
-from qalgs.tomo.lbfgs import LBFGS
-from qalgs.tomo.local_sfgd import LocalSFGD
 from qalgs.tomo.methods import Method
+from qalgs.tomo.methods.descent import MiFGD
+from qalgs.tomo.methods.lbfgs import LBFGS
+from qalgs.tomo.methods.local_sfgd import LocalSFGD
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -13,9 +13,9 @@ from experiments.tomography.common import LINES, factors, finish, measured_label
 from qalgs.checks import child, generator
 from qalgs.problems import haar_state
 from qalgs.tomo.data import PauliData
-from qalgs.tomo.inversion import random_start
-from qalgs.tomo.local_sfgd import LocalSFGD, LocalState
-from qalgs.tomo.objectives import LeastSquares
+from qalgs.tomo.methods.inversion import random_start
+from qalgs.tomo.methods.local_sfgd import LocalSFGD, LocalState
+from qalgs.tomo.methods.objectives import LeastSquares
 from qalgs.tomo.operators.allpauli import Factor
 
 if TYPE_CHECKING:

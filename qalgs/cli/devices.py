@@ -8,7 +8,7 @@ from typing import Annotated
 import numpy as np
 import tyro
 
-from qalgs.backends import BackendError, Calibration, fidelity_map, get
+from qalgs.backends import BackendError, Calibration, accounts, fidelity_map, get
 from qalgs.checks import argument, positive_int
 from qalgs.circuits import ghz
 
@@ -37,6 +37,10 @@ def backends() -> None:
             continue
         flags = [f"{'yes' if flag else 'no':6}" for flag in (can.exact, can.noise)]
         print(f"{name:20}{can.num_qubits:>7}  {''.join(flags)}{can.gradient or 'no':9}{can.device}")
+    print(f"{'noisy:<device>':27}  any fake device of qiskit-ibm-runtime, or a calibration file")
+    known = ", ".join(account.name for account in accounts())
+    way = f"with an account: {known}" if known else "no account yet; add one with qalgs.backends.login()"
+    print(f"{'ibm:<machine>':27}  {way}; `qalgs rehearse` needs none")
 
 
 def calibration(device: Device, save: Path | None = None) -> None:

@@ -20,7 +20,7 @@ from qalgs_backends.jobs.store import JobStore
 
 
 def jobs(
-    action: Annotated[Literal["list", "wait", "resume", "cancel"], tyro.conf.Positional],
+    action: Annotated[Literal["list", "wait", "resume", "cancel"], tyro.conf.Positional] = "list",
     keys: Annotated[tuple[str, ...], tyro.conf.Positional] = (),
     store: Path | None = None,
     timeout: float | None = None,

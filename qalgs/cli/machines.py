@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from qalgs.backends import ExecutionError
-from qalgs.tomo.engines.launch import launch
+from qalgs.engines.launch import launch
 
 _AGAIN = "import sys; from qalgs.cli import main; sys.exit(main(sys.argv[1:]))"
 _SAID = (2, 130)

@@ -16,6 +16,8 @@ from qalgs.callbacks import Progress
 from qalgs.checks import argument, as_seed_sequence, child, positive_int
 from qalgs.cli.machines import as_config, on_ranks, resume_line
 from qalgs.cli.output import run_folder, write_run
+from qalgs.engines import RayEngine, get_engine
+from qalgs.engines.launch import cores, under_mpi
 from qalgs.run import Status
 from qalgs.tomo import (
     FGD,
@@ -32,11 +34,9 @@ from qalgs.tomo import (
     measure_paulis,
 )
 from qalgs.tomo import tomography as reconstruct
-from qalgs.tomo.checkpoint import check_file
-from qalgs.tomo.engines import RayEngine, get_engine
-from qalgs.tomo.engines.launch import cores, under_mpi
-from qalgs.tomo.measure import planned
+from qalgs.tomo.measuring.measure import planned
 from qalgs.tomo.methods import Method
+from qalgs.tomo.methods.checkpoint import check_file
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -113,7 +113,9 @@ def run(options: Options, command: str) -> None:
     if options.dry_run:
         backend = get(options.backend)
         number, cost = planned(circuit, backend=backend, rng=child(seed, _MEASURE), **_plan(options))
-        print(f"{number} settings, {cost.shots:,} shots, {cost.circuits} circuits on {backend.name}; nothing was run")
+        paid = f", about {cost.quantum_seconds:.0f} s of its time" if cost.quantum_seconds else ""
+        what = f"{number} settings, {cost.shots:,} shots, {cost.circuits} circuits on {backend.name}{paid}"
+        print(f"{what}; nothing was run")
         return
     bar = Progress(options.state)
     data = _data(options, circuit, child(seed, _MEASURE), bar)

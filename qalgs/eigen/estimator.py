@@ -62,9 +62,15 @@ class Answer:
 class Estimator(Protocol):
     """A machine with the players' circuits on it."""
 
-    exact: bool
-    measures: str
-    """"cross" when it measures <psi_j|H|psi> and <psi_j|psi>, "overlap" when |<psi_j|psi>|^2 alone."""
+    @property
+    def exact(self) -> bool:
+        """Whether answers are without errors."""
+        ...
+
+    @property
+    def measures(self) -> str:
+        """ "cross" when it measures <psi_j|H|psi> and <psi_j|psi>, "overlap" when |<psi_j|psi>|^2 alone."""
+        ...
 
     def evaluate(self, questions: Sequence[Question]) -> list[Answer]:
         """The answers, in as few jobs as possible."""

@@ -99,7 +99,9 @@ class StartOnly:
         """One step."""
         if x0 is None:
             raise ValueError(argument("x0", "be given", "it is None"))
-        yield as_step(unqueried(x0, system, eps, "x0 as it was given"))
+        delta = relative_distance(system, x0)
+        bound = 2 * np.sin(np.arcsin(delta) / 2) if delta < 1 else np.inf
+        yield as_step(unqueried(x0, system, bound, "x0 as it was given"))
         return Status.CONVERGED
 
 
@@ -112,9 +114,10 @@ def solved(execution: Execution, *, error_bound: float, kappa_hat: float, scale:
     if isinstance(answer, Measured):
         err = 0.0 if factor is None else factor * answer.success_err / (2 * float(np.sqrt(success)))
         solution, more = None, more | {"measured": answer, "norm_err": err}
+        notes = (*answer.notes, "shots give the squares of the entries; their signs stay open")
     else:
-        solution = answer.solution * (scale if factor is not None else 1.0)
-    notes = answer.notes + more.pop("notes", ())
+        solution, notes = answer.solution * (scale if factor is not None else 1.0), answer.notes
+    notes += more.pop("notes", ())
     return Solved(
         solution,
         norm,
@@ -131,6 +134,16 @@ def solved(execution: Execution, *, error_bound: float, kappa_hat: float, scale:
 def unqueried(x0: NDArray[Any], system: LinearSystem, error_bound: float, why: str) -> Solved:
     """A vector that is known beforehand."""
     return Solved(x0, float(np.linalg.norm(x0)), QueryCount(), Cost(), error_bound, system.kappa, notes=(why,))
+
+
+def relative_distance(system: LinearSystem, x0: NDArray[Any], distance: float | None = None) -> float:
+    """A bound on |x0 - x| / |x|, from ``distance`` or from the residual; infinite where that bounds nothing.
+
+    |x0 - x| <= kappa |r| with r = b - A x0 in the scaled system, and |x| >= |x0| - |x0 - x|.
+    """
+    far = system.kappa * float(np.linalg.norm(system.rhs - system.matrix @ x0)) if distance is None else distance
+    left = float(np.linalg.norm(x0)) - far
+    return far / left if left > 0 else np.inf
 
 
 def as_step(reached: Solved, index: int = 1, total: int = 1) -> Step:

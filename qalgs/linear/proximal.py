@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 
 from qalgs.checks import argument, one_of, positive_int, real
 from qalgs.linear.encoding import dense_encoding, shifted_encoding
-from qalgs.linear.methods import Solved, as_step, solved, unqueried
+from qalgs.linear.methods import Solved, as_step, relative_distance, solved, unqueried
 from qalgs.linear.preparation import Preparation, prepare_sum, prepare_vector
 from qalgs.linear.qsvt import QSVT
 from qalgs.linear.running import Execute, task
@@ -227,16 +227,6 @@ def needed_eta(kappa: float, error: float, delta: float = 1.0, *, cold: bool = T
         s = (1 + sine) / (1 - sine) if sine < 1 else np.inf
         return 0.0 if s >= kappa else (kappa - s) / (s - 1)
     return 0.0 if delta <= sine else kappa * (delta / sine - 1)
-
-
-def relative_distance(system: LinearSystem, x0: NDArray[Any], distance: float | None = None) -> float:
-    """A bound on |x0 - x| / |x|, from ``distance`` or from the residual; infinite where that bounds nothing.
-
-    |x0 - x| <= kappa |r| with r = b - A x0 in the scaled system, and |x| >= |x0| - |x0 - x|.
-    """
-    far = system.kappa * float(np.linalg.norm(system.rhs - system.matrix @ x0)) if distance is None else distance
-    left = float(np.linalg.norm(x0)) - far
-    return far / left if left > 0 else np.inf
 
 
 def check_positive(system: LinearSystem) -> None:

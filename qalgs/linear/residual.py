@@ -18,10 +18,9 @@ from qiskit.circuit.library import DiagonalGate, UnitaryGate
 
 from qalgs.checks import argument, real
 from qalgs.linear.encoding import BlockEncoding, dense_encoding
-from qalgs.linear.methods import as_step, solved, unqueried
+from qalgs.linear.methods import as_step, relative_distance, solved, unqueried
 from qalgs.linear.preparation import prepare_sum
 from qalgs.linear.processing import block_phase, reflection_phases, transform
-from qalgs.linear.proximal import relative_distance
 from qalgs.linear.qsvt import inversion_phases
 from qalgs.linear.running import Execute, Task
 from qalgs.linear.solver import Construction, Outcome, QueryCount, relative_error

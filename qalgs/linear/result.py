@@ -41,7 +41,8 @@ class LinearResult:
     error_bound: float
     """Largest distance of ``state`` from the true one that the method admits; infinite where it promises none."""
     error: float | None
-    """Distance of ``state`` from the true one; None unless asked for with ``verify=True``."""
+    """Distance of ``state`` from the true one; None unless asked for with ``verify=True``, and where there is no
+    ``state``."""
     kappa: float
     """Condition number of A."""
     kappa_hat: float

@@ -47,7 +47,8 @@ def linear_solve(
             ``ProximalPoint(solver=...)``; ``ResidualCorrection()`` and ``StartOnly()``.
         eps: largest distance of the prepared state from the true one, the phase left open.
         x0: (N,) start, for the methods that take one.
-        backend: where the circuit runs. Exact amplitudes need "aer" or "statevector".
+        backend: where the circuit runs. Exact amplitudes need "aer" or "statevector"; oracles are matrix gates, which
+            "aer" runs as they are, and everything else writes in elementary gates first, a hundred times slower.
         shots: measurements of the circuit; None for exact amplitudes.
         engine: "circuit" builds and runs it; "numpy" does its arithmetic, much faster and to the same digits.
         verify: whether to solve the system by elimination too, and report the error.

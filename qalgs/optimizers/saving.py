@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 from zipfile import BadZipFile
@@ -13,17 +14,37 @@ from qalgs.checks import argument
 from qalgs.optimizers.base import State
 
 _HEADER = "header"
+_ARRAY = "array_"
 _FORMAT = 1
+
+
+def to_record(state: State) -> tuple[dict[str, Any], dict[str, np.ndarray[Any, Any]]]:
+    """What ``state`` is made of: plain facts that JSON can hold, and arrays."""
+    plain = state.as_plain()
+    arrays = {name: value for name, value in plain.items() if isinstance(value, np.ndarray)}
+    rest = {name: _to_json(value) for name, value in plain.items() if not isinstance(value, np.ndarray)}
+    return {"format": _FORMAT, "kind": type(state).__name__, "fields": rest}, arrays
+
+
+def from_record(facts: Mapping[str, Any], arrays: Mapping[str, np.ndarray[Any, Any]]) -> State:
+    """The inverse of ``to_record``.
+
+    Raises:
+        ValueError: this version knows no such state.
+    """
+    kind = State.kinds.get(facts["kind"])
+    if kind is None or facts["format"] != _FORMAT:
+        found = f"it holds a {facts['kind']} in format {facts['format']}"
+        raise ValueError(argument("path", "hold a state that this version knows", found))
+    return kind.from_plain({**arrays, **{name: _from_json(value) for name, value in facts["fields"].items()}})
 
 
 def save_state(state: State, path: str | Path) -> None:
     """Write ``state`` to exactly ``path``, in npz format."""
-    plain = state.as_plain()
-    arrays = {f"array_{name}": value for name, value in plain.items() if isinstance(value, np.ndarray)}
-    rest = {name: _to_json(value) for name, value in plain.items() if not isinstance(value, np.ndarray)}
-    header = json.dumps({"format": _FORMAT, "kind": type(state).__name__, "fields": rest})
+    facts, arrays = to_record(state)
+    named = {f"{_ARRAY}{name}": value for name, value in arrays.items()}
     with Path(path).open("wb") as file:
-        np.savez(file, allow_pickle=False, **{_HEADER: np.array(header)}, **arrays)
+        np.savez(file, allow_pickle=False, **{_HEADER: np.array(json.dumps(facts))}, **named)
 
 
 def load_state(path: str | Path) -> State:
@@ -36,14 +57,10 @@ def load_state(path: str | Path) -> State:
     try:
         with np.load(Path(path), allow_pickle=False) as stored:
             header = json.loads(str(stored[_HEADER]))
-            arrays = {name.removeprefix("array_"): stored[name] for name in stored.files if name != _HEADER}
+            arrays = {name.removeprefix(_ARRAY): stored[name] for name in stored.files if name != _HEADER}
     except (BadZipFile, KeyError, ValueError, EOFError, AttributeError) as error:
         raise ValueError(argument("path", "be a file written by `save_state`", f"{path} is not ({error})")) from None
-    kind = State.kinds.get(header["kind"])
-    if kind is None or header["format"] != _FORMAT:
-        found = f"it holds a {header['kind']} in format {header['format']}"
-        raise ValueError(argument("path", "hold a state that this version knows", found))
-    return kind.from_plain(arrays | {name: _from_json(value) for name, value in header["fields"].items()})
+    return from_record(header, arrays)
 
 
 def _to_json(value: Any) -> Any:

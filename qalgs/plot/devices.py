@@ -44,20 +44,12 @@ def device(calibration: Calibration, *, layout: Sequence[int] = (), ax: Axes | N
     places = positions(calibration.num_qubits, pairs)
     _draw_couplers(ax, calibration, pairs, places)
     _draw_qubits(ax, calibration, places)
-    for virtual, q in enumerate(layout):
-        ax.plot(
-            *places[q],
-            "o",
-            markersize=17,
-            markerfacecolor="none",
-            markeredgecolor=_LAYOUT,
-            markeredgewidth=2.2,
-            zorder=5,
-        )
-        ax.annotate(str(virtual), places[q], color=_LAYOUT, xytext=(9, 9), textcoords="offset points", weight="bold")
+    _draw_layout(ax, layout, places)
     date = "" if calibration.calibrated_at is None else f", {calibration.calibrated_at[:10]}"
     ax.set_title(f"{calibration.device}{date}", fontsize=10)
-    ax.set_aspect("equal")
+    # The margin keeps a device whose qubits lie on one line from being drawn with no height.
+    low, high = places.min(axis=0) - 1, places.max(axis=0) + 1
+    ax.set(xlim=(low[0], high[0]), ylim=(low[1], high[1]), aspect="equal")
     ax.set_axis_off()
     return ax
 
@@ -115,7 +107,7 @@ def _draw_qubits(ax: Axes, calibration: Calibration, places: NDArray[np.float64]
 
     errors = np.array([qubit.readout_error or 0.5 for qubit in calibration.qubits])
     norm = LogNorm(max(errors.min(), 1e-5), max(errors.max(), errors.min() * 1.01))
-    size = 60 if calibration.num_qubits > 30 else 260
+    size, below, letters = (60, -9, 5.5) if calibration.num_qubits > 30 else (260, -12, 8)
     dots = ax.scatter(
         *places.T, c=errors, norm=norm, cmap="magma_r", s=size, edgecolors="0.25", linewidths=0.6, zorder=3
     )
@@ -123,4 +115,17 @@ def _draw_qubits(ax: Axes, calibration: Calibration, places: NDArray[np.float64]
     dead = sorted(calibration.dead_qubits)
     ax.plot(*places[dead].T, "x", color="black", markersize=8, zorder=4)
     for q, place in enumerate(places):
-        ax.annotate(str(q), place, xytext=(0, -9), textcoords="offset points", fontsize=5.5, ha="center", va="top")
+        ax.annotate(
+            str(q), place, xytext=(0, below), textcoords="offset points", fontsize=letters, ha="center", va="top"
+        )
+
+
+def _draw_layout(ax: Axes, layout: Sequence[int], places: NDArray[np.float64]) -> None:
+    from matplotlib.patheffects import withStroke
+
+    ring = {"markersize": 17, "markerfacecolor": "none", "markeredgecolor": _LAYOUT, "markeredgewidth": 2.2}
+    outline = [withStroke(linewidth=2, foreground="white")]
+    for virtual, q in enumerate(layout):
+        ax.plot(*places[q], "o", **ring, zorder=5)
+        number = {"color": _LAYOUT, "weight": "bold", "fontsize": 9, "ha": "center", "va": "center"}
+        ax.annotate(str(virtual), places[q], **number, path_effects=outline, zorder=6)

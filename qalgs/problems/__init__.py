@@ -2,6 +2,10 @@
 
 from qalgs.problems.chemistry import h2_two_qubits as h2_two_qubits
 from qalgs.problems.chemistry import molecule as molecule
+from qalgs.problems.linear_systems import poisson_system as poisson_system
+from qalgs.problems.linear_systems import random_hermitian_system as random_hermitian_system
+from qalgs.problems.linear_systems import random_spd_system as random_spd_system
+from qalgs.problems.linear_systems import tridiagonal_system as tridiagonal_system
 from qalgs.problems.maxcut import MaxCut as MaxCut
 from qalgs.problems.maxcut import cycle_graph as cycle_graph
 from qalgs.problems.maxcut import ladder_graph as ladder_graph

@@ -16,13 +16,13 @@ from numpy.typing import ArrayLike, NDArray
 from qalgs.checks import argument
 from qalgs.results import Estimate, basic_bootstrap, load_record, save_record
 from qalgs.run import History, Status
-from qalgs.tomo import metrics
-from qalgs.tomo.linear import linear_fidelity as linear_fidelity
 from qalgs.tomo.methods import Data
 from qalgs.tomo.operators.allpauli import Factor
 from qalgs.tomo.operators.masks import expectations
-from qalgs.tomo.paulis import masks_from_labels, num_qubits_of
-from qalgs.tomo.rank import RankFit
+from qalgs.tomo.operators.paulis import masks_from_labels, num_qubits_of
+from qalgs.tomo.quality import metrics
+from qalgs.tomo.quality.linear import linear_fidelity as linear_fidelity
+from qalgs.tomo.quality.rank import RankFit
 
 _LARGEST_DENSE = 12
 _BOUNDARY = 3

@@ -16,14 +16,14 @@ from qalgs.results import provenance
 from qalgs.run import Callback, Status, Step, drive
 from qalgs.tomo.data import CountsData, PauliData
 from qalgs.tomo.errors import DataWarning, RankBiasWarning
-from qalgs.tomo.lbfgs import LBFGS
-from qalgs.tomo.linear import coverage
 from qalgs.tomo.methods import Data, Method
-from qalgs.tomo.metrics import pure_state
-from qalgs.tomo.misfit import misfit
-from qalgs.tomo.rank import Comparison, candidate_ranks, check_sufficient, compare_ranks, parameters
+from qalgs.tomo.methods.lbfgs import LBFGS
+from qalgs.tomo.quality.linear import coverage
+from qalgs.tomo.quality.metrics import pure_state
+from qalgs.tomo.quality.misfit import misfit
+from qalgs.tomo.quality.rank import Comparison, candidate_ranks, check_sufficient, compare_ranks, parameters
+from qalgs.tomo.quality.uncertainty import RESAMPLINGS, Resampling, normalised, replicate, stack
 from qalgs.tomo.result import TomographyResult, too_large
-from qalgs.tomo.uncertainty import RESAMPLINGS, Resampling, normalised, replicate, stack
 
 _FIT, _BOOTSTRAP, _RANK, _MISFIT = 0, 1, 2, 3
 """Keys of the random streams."""

@@ -13,6 +13,7 @@ from qalgs.vqa.policies import ConstantLow as ConstantLow
 from qalgs.vqa.policies import Nest as Nest
 from qalgs.vqa.policies import Qoncord as Qoncord
 from qalgs.vqa.policies import RandomJump as RandomJump
+from qalgs.vqa.queue import batches as batches
 from qalgs.vqa.result import QAOAResult as QAOAResult
 from qalgs.vqa.result import VQEResult as VQEResult
 from qalgs.vqa.schedules import Schedule as Schedule

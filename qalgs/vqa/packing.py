@@ -21,7 +21,6 @@ from typing import Any, Literal
 import numpy as np
 import rustworkx as rx
 from numpy.typing import NDArray
-from scipy.optimize import Bounds, LinearConstraint, milp
 from scipy.sparse import csr_array, hstack
 
 from qalgs.backends import Calibration, CapabilityError
@@ -146,6 +145,8 @@ def _optimum(
     demands: Sequence[Demand], spacing: Spacing, seconds: float
 ) -> tuple[list[NDArray[np.int64]] | None, bool]:
     """As many programs as fit where no number is given, then the largest weight at that number."""
+    from scipy.optimize import Bounds, LinearConstraint, milp
+
     bounds = np.cumsum([0, *(len(demand.placements) for demand in demands)])
     exclude = hstack([spacing.exclusions(demand.placements) for demand in demands], format="csr")
     belongs = np.zeros((len(demands), bounds[-1]))

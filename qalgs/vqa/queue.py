@@ -1,78 +1,12 @@
-"""How long programs keep a device busy, alone and together, and how a queue of them is cut into batches.
-
-A job takes its shots times the delay before each shot and the time of the circuit, and an overhead. The delay, a
-quarter of a millisecond, is far longer than a circuit: programs side by side take about the time of one.
-"""
+"""A queue of programs, cut into batches that run side by side."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from qalgs.backends import Calibration, CapabilityError
-from qalgs.checks import argument, positive_int, real
+from qalgs.checks import argument
 from qalgs.vqa.packing import Demand, Packing, pack
-
-
-@dataclass(frozen=True)
-class Load:
-    """What a program asks of a device."""
-
-    circuits: int
-    """Circuits: parameter points times measurement bases."""
-    shots: int
-    """Shots of each."""
-    seconds: float
-    """Duration of one, readout included; ``EspModel.durations`` gives it."""
-    jobs: int = 1
-    """Submissions they are sent in."""
-
-    def __post_init__(self) -> None:
-        for name in ("circuits", "shots", "jobs"):
-            positive_int(getattr(self, name), name)
-        real(self.seconds, "seconds", low=0.0)
-
-    def device_seconds(self, *, rep_delay: float = 250e-6, overhead: float = 0.0) -> float:
-        """Seconds that the device is taken.
-
-        Args:
-            rep_delay: seconds before each shot.
-            overhead: seconds for each job.
-
-        Raises:
-            ValueError: an argument is negative.
-        """
-        delay, each = real(rep_delay, "rep_delay", low=0.0), real(overhead, "overhead", low=0.0)
-        return self.circuits * self.shots * (delay + self.seconds) + self.jobs * each
-
-
-def merged(loads: Sequence[Load]) -> Load:
-    """The load of programs that run side by side in one circuit: of everything the largest.
-
-    Raises:
-        ValueError: there are none.
-    """
-    if not loads:
-        raise ValueError(argument("loads", "hold at least one load", "it is empty"))
-    return Load(
-        max(load.circuits for load in loads),
-        max(load.shots for load in loads),
-        max(load.seconds for load in loads),
-        max(load.jobs for load in loads),
-    )
-
-
-def throughput_gain(loads: Sequence[Load], *, rep_delay: float = 250e-6, overhead: float = 0.0) -> float:
-    """How many times as many programs a second finish side by side as one after the other.
-
-    >>> round(throughput_gain([Load(5, 1024, 4e-6)] * 3 + [Load(5, 1024, 6e-6)]), 3)
-    3.977
-
-    Raises:
-        ValueError: there are no loads, or an argument is negative.
-    """
-    alone = sum(load.device_seconds(rep_delay=rep_delay, overhead=overhead) for load in loads)
-    return alone / merged(loads).device_seconds(rep_delay=rep_delay, overhead=overhead)
 
 
 def batches(

@@ -7,7 +7,8 @@ from qiskit.providers.fake_provider import GenericBackendV2
 from qiskit.quantum_info import SparsePauliOp
 
 from qalgs_backends import BackendError, CapabilityError, ExecutionError, get
-from qalgs_backends.simulators.aer import aer_program, run_counts
+from qalgs_backends.simulators.aer_circuit import aer_program
+from qalgs_backends.simulators.aer_run import run_counts
 
 NAMES = ("statevector", "aer", "lightning", "noisy:fake_manila")
 

@@ -11,7 +11,7 @@ from qiskit.transpiler import PassManager, generate_preset_pass_manager
 from qiskit.transpiler.passes import ALAPScheduleAnalysis, PadDelay
 
 from qalgs_backends import Calibration, CapabilityError, fidelity_map
-from qalgs_backends.devices.fidelity import interactions, layouts_of_shape
+from qalgs_backends.devices.placements import interactions, layouts_of_shape
 
 
 @pytest.fixture(scope="module", params=["FakeFez", "FakeSherbrooke"])

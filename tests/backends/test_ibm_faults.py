@@ -3,6 +3,7 @@
 import subprocess
 import sys
 import time
+from dataclasses import replace
 
 import pytest
 from qiskit.circuit import QuantumCircuit
@@ -12,6 +13,7 @@ from qalgs_backends.errors import AuthError, BackendError, JobError, TransientEr
 from qalgs_backends.ibm.backend import IBMBackend
 from qalgs_backends.ibm.options import IBMOptions
 from qalgs_backends.ibm.service import ThrottledError
+from qalgs_backends.jobs.polling import JobPolicy
 from qalgs_backends.jobs.store import JobStore
 from tests.backends.ibm_rehearsal import *  # noqa: F403
 from tests.backends.ibm_rehearsal import CANARY, QUICK
@@ -68,22 +70,44 @@ def test_survived(backend, server, name):
 
 REFUSED = {
     "submission refused": (400, ExecutionError, "The service refused the request.*rehearsed fault"),
+    "no such machine": (404, ExecutionError, "The service refused the request"),
     "too many tags": (409, ExecutionError, "The service refused the request"),
+    "not to be run": (422, ExecutionError, "The service refused the request"),
     "key refused": (401, AuthError, "IBM account 'environment' was refused"),
     "not allowed": (403, AuthError, "IBM account 'environment' was refused"),
 }
 
 
 @pytest.mark.parametrize("name", list(REFUSED))
-def test_refused(server, store, name):
+def test_refused(server, tmp_path, name):
+    """The service said no, so there is no job to look for, now or on the next call; the grace time is the usual."""
     status, kind, message = REFUSED[name]
+    store = JobStore(tmp_path / "jobs.sqlite", policy=replace(QUICK, grace_seconds=JobPolicy().grace_seconds))
     backend = IBMBackend(server.name, store=store, budget_seconds=50)
     server.fail("POST", "/jobs", status=status)
     with pytest.raises(kind, match=message):
         start(backend)
     assert server.jobs == {}
+    assert store.list() == ()
     assert backend.remaining_seconds == 50
     finish(backend)
+    assert len(server.jobs) == 1
+    assert server.count("GET", "/jobs") == 0
+
+
+@pytest.mark.parametrize("status", [400, 403])
+def test_a_refusal_of_the_second_try_is_not_the_last_word(server, store, status):
+    """The client had repeated a submission that was answered by 502: the first may have made a job."""
+    backend = IBMBackend(server.name, store=store, budget_seconds=50)
+    server.fail("POST", "/jobs", status=502)
+    server.fail("POST", "/jobs", status=status)
+    with pytest.raises(BackendError):
+        start(backend)
+    assert [record.state for record in store.list()] == ["intent"]
+    assert backend.remaining_seconds < 50
+    searches = server.count("GET", "/jobs")
+    finish(backend)
+    assert server.count("GET", "/jobs") > searches
     assert len(server.jobs) == 1
 
 

@@ -13,6 +13,7 @@ from qalgs_backends.errors import BudgetError
 from qalgs_backends.ibm.backend import IBMBackend
 from qalgs_backends.ibm.budget import Budget
 from qalgs_backends.ibm.compile import compile_program
+from qalgs_backends.ibm.mitigation import ZNE, Mitigation
 from qalgs_backends.ibm.options import IBMOptions, Twirling
 from qalgs_backends.ibm.validate import check_age, check_angles, check_isa, check_readable
 from qalgs_backends.registry import fake_device
@@ -80,11 +81,35 @@ BAD = {
     "no measurement": ({}, {"made": without_measurement(), "params": None}, ValueError, "2 classical bits and no meas"),
     "no shots": ({}, {"shots": None}, CapabilityError, "no exact values"),
     "negative shots": ({}, {"shots": -1}, ValueError, "`shots` must be at least 1"),
-    "too many executions": (
-        {},
-        {"params": np.zeros((1001, 1)), "shots": 10_000},
+    "too many executions for one point": (
+        {"max_executions": 1000},
+        {"shots": 1001},
         ValueError,
-        "within 10000000 executions a job, but it comes to 10010000",
+        "keep bases x shots of one point within 1000 executions a job, but it comes to 1001",
+    ),
+    "too many executions for one point and the readout": (
+        {"max_executions": 1100, "mitigation": Mitigation(readout_randomizations=10)},
+        {"shots": 512, "observables": Z3},
+        ValueError,
+        "it comes to 1152",
+    ),
+    "counts to be mitigated": (
+        {"mitigation": Mitigation()},
+        {},
+        CapabilityError,
+        "Counts are not mitigated",
+    ),
+    "one frame to extrapolate from": (
+        {"mitigation": Mitigation(zne=ZNE())},
+        {"shots": 64, "observables": Z3},
+        ValueError,
+        "fill at least two random frames where noise is extrapolated, but 64 fill one of 64",
+    ),
+    "over the budget in several jobs": (
+        {"max_points": 1},
+        {"params": np.zeros((3, 1)), "shots": 20_000},
+        BudgetError,
+        r"The run may take 2\d\.\d quantum seconds .* Nothing was submitted",
     ),
     "too many executions by twirling": (
         {"twirling": Twirling(num_randomizations=2000, shots_per_randomization=6000)},
@@ -263,16 +288,16 @@ def test_age():
 
 def test_budget_arithmetic():
     budget = Budget(100)
-    assert budget.reserve("a", 10, None) == 40
-    assert budget.reserve("a", 10, None) == 40
+    assert budget.reserve({"a": 10}, None) == {"a": 40}
+    assert budget.reserve({"a": 10}, None) == {"a": 40}
     assert budget.remaining == 60
-    assert budget.reserve("b", 10, 15) == 15
+    assert budget.reserve({"b": 10}, 15) == {"b": 15}
     budget.settle("a", 12)
     budget.settle("unknown", 50)
     assert budget.remaining == 73
-    assert budget.reserve("c", 60, None) == 73
+    assert budget.reserve({"c": 60}, None) == {"c": 73}
     with pytest.raises(BudgetError):
-        budget.reserve("d", 0.1, 1)
+        budget.reserve({"d": 0.1}, 1)
     budget.settle("c", 0.0)
-    assert budget.reserve("d", 0.1, 1) == 1
+    assert budget.reserve({"d": 0.1}, 1) == {"d": 1}
     assert Budget(None).remaining is None

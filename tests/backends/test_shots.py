@@ -18,7 +18,8 @@ NOISELESS = ("statevector", "aer", "lightning")
 def test_qubit_0_is_the_least_significant_bit(name):
     circuit = QuantumCircuit(3)
     circuit.x(0)
-    counts = get(name).sample(get(name).prepare(circuit), shots=10, rng=0)
+    backend = get(name)
+    counts = backend.sample(backend.prepare(circuit), shots=10, rng=0)
     assert counts.outcomes == ({1: 10},)
     assert counts.bitstrings() == {"001": 10}
     assert counts.num_bits == 3
@@ -32,7 +33,8 @@ def test_classical_bits_are_numbered_flat(name):
     circuit.x(2)
     circuit.measure(2, high[0])
     circuit.measure(0, low[1])
-    counts = get(name).sample(get(name).prepare(circuit), shots=200, rng=1)
+    backend = get(name)
+    counts = backend.sample(backend.prepare(circuit), shots=200, rng=1)
     assert counts.num_bits == 3
     assert max(counts.outcomes[0], key=lambda k: counts.outcomes[0][k]) == 4
 
@@ -56,7 +58,8 @@ def test_frequencies(name):
     circuit = random_circuit(rng, 4)
     params = rng.normal(size=(3, circuit.num_parameters))
     shots = 20_000
-    counts = get(name).sample(get(name).prepare(circuit), params, shots=shots, rng=2).dense()
+    backend = get(name)
+    counts = backend.sample(backend.prepare(circuit), params, shots=shots, rng=2).dense()
     assert counts.shape == (3, 16)
     for row, point in zip(counts, params, strict=True):
         exact = Statevector(circuit.assign_parameters(point)).probabilities()

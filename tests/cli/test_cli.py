@@ -81,11 +81,6 @@ def test_bad_requests_end_with_one_sentence_and_exit_code_2(flags, message, tmp_
     assert list(tmp_path.iterdir()) == []
 
 
-def test_about_prints_versions(capsys):
-    assert main(["about"]) == 0
-    assert json.loads(capsys.readouterr().out)["qalgs"] == qa.__version__
-
-
 @pytest.mark.slow
 def test_the_demo_of_the_readme(tmp_path, capsys):
     assert main(["demo", "--out", str(tmp_path)]) == 0

@@ -9,6 +9,7 @@ def test_backends_says_what_is_there_and_what_is_not(capsys):
     assert "adjoint" in printed
     assert "noisy:fake_fez" in printed
     assert "aer:gpu" in printed
+    assert "ibm:<machine>" in printed
 
 
 def test_a_calibration_is_shown_kept_and_read_back(tmp_path, capsys):
@@ -33,7 +34,7 @@ def test_layouts_are_ranked(capsys):
     [
         (["layouts", "fake_fez", "--qubits", "1"], "`qubits` must be at least 2"),
         (["layouts", "fake_kyoto"], "no usable coupler"),
-        (["calibration", "fake_fes"], "did you mean"),
+        (["calibration", "fake_fes"], "must be one of noisy:<fake device>, but it is 'noisy:fake_fes'; did you mean"),
         (["calibration", "absent.json"], "absent.json"),
     ],
 )

@@ -67,7 +67,7 @@ def test_a_resumed_command_does_not_measure_again(tmp_path, capsys, monkeypatch)
 @mpi
 @pytest.mark.parametrize("launched", [False, True])
 def test_the_command_on_two_ranks_says_and_writes_everything_once(launched, tmp_path):
-    from qalgs.tomo.engines.launch import mpiexec
+    from qalgs.engines.launch import mpiexec
 
     assert main([*SMALL, "--out", str(tmp_path / "here")]) == 0
     prefix = [str(mpiexec()), "-n", "2"] if launched else []

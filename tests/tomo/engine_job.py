@@ -11,10 +11,10 @@ import numpy as np
 from qalgs.problems import haar_state
 from qalgs.run import drive
 from qalgs.tomo.data import CountsData, PauliData
-from qalgs.tomo.engines.base import Worker
-from qalgs.tomo.local_sfgd import LocalSFGD
+from qalgs.tomo.measuring.plan import covering_settings
+from qalgs.tomo.methods.local_sfgd import LocalSFGD
+from qalgs.tomo.methods.machines import Worker
 from qalgs.tomo.operators import Bases
-from qalgs.tomo.plan import covering_settings
 
 SEED = np.random.SeedSequence(11)
 

@@ -7,9 +7,9 @@ import pytest
 
 from qalgs.callbacks import StopWhen
 from qalgs.run import Status, drive
-from qalgs.tomo.checkpoint import digest, identity, load_state, save_state
 from qalgs.tomo.data import CountsData
-from qalgs.tomo.local_sfgd import LocalSFGD, LocalState
+from qalgs.tomo.methods.checkpoint import digest, identity, load_state, save_state
+from qalgs.tomo.methods.local_sfgd import LocalSFGD, LocalState
 from tests.tomo.engine_job import SEED, counts, labels
 from tests.tomo.oracle import random_factor
 
@@ -130,7 +130,7 @@ def test_a_state_survives_the_disk(tmp_path):
 
 def test_other_versions_are_mentioned(path, monkeypatch, caplog):
     stopped(path, counts(), after=2)
-    monkeypatch.setattr("qalgs.tomo.checkpoint._versions", lambda: {"numpy": "1.0"})
+    monkeypatch.setattr("qalgs.tomo.methods.checkpoint._versions", lambda: {"numpy": "1.0"})
     with caplog.at_level(logging.WARNING):
         drive(replace(METHOD, checkpoint=path, resume=True).iterate(counts(), 2, seed=SEED))
     assert "numpy" in caplog.text

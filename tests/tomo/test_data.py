@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 import qalgs as qa
 from qalgs.problems import haar_state
 from qalgs.tomo.data import CountsData, PauliData
-from qalgs.tomo.inversion import linear_inversion, project_to_states, spectral_start
+from qalgs.tomo.measuring.plan import all_settings
+from qalgs.tomo.methods.inversion import linear_inversion, project_to_states, spectral_start
 from qalgs.tomo.operators import Bases
-from qalgs.tomo.paulis import labels_from_masks, settings_from_text
-from qalgs.tomo.plan import all_settings
+from qalgs.tomo.operators.paulis import labels_from_masks, settings_from_text
 from tests.tomo.oracle import matrix, random_factor
 
 

@@ -1,4 +1,3 @@
-import importlib
 import json
 import os
 import signal
@@ -11,12 +10,12 @@ import numpy as np
 import pytest
 
 from qalgs.backends import CapabilityError, ExecutionError
+from qalgs.engines import InProcessEngine, RayEngine, launch
 from qalgs.problems import haar_state
-from qalgs.tomo.engines import InProcessEngine, Machine, MPIEngine, RayEngine, Reply, RoundSpec, get_engine, launch
-from qalgs.tomo.engines.base import Worker, aligned, pooled, weights_of
-from qalgs.tomo.engines.pool import Pool
-from qalgs.tomo.local_sfgd import LocalSFGD
-from qalgs.tomo.starting import objective_of
+from qalgs.tomo.methods.local_sfgd import LocalSFGD
+from qalgs.tomo.methods.machines import Machine, Reply, RoundSpec, aligned, pooled, weights_of
+from qalgs.tomo.methods.starting import objective_of
+from tests.engines.scripted import Scripted
 from tests.tomo.engine_job import SEED, counts, fit, labels
 from tests.tomo.oracle import random_factor
 
@@ -80,7 +79,7 @@ def test_a_deadline_leaves_the_slow_rank_behind(tmp_path):
 def test_an_error_on_a_rank_reaches_the_driver(tmp_path):
     done = on_ranks(2, tmp_path / "out.npz", fits={"counts": 1}, settings={"engine": "mpi"}, sabotage={"nap": -1})
     assert done.returncode == 1
-    assert b"ExecutionError: A machine failed: ValueError: sleep length" in done.stderr
+    assert b"ExecutionError: A worker failed: ValueError: sleep length" in done.stderr
 
 
 @pytest.fixture(scope="module")
@@ -111,7 +110,7 @@ def test_ray_survives_a_killed_actor_with_the_same_numbers(cluster):
 @ray
 def test_a_cluster_without_a_free_core_is_refused_instead_of_waited_for(cluster, monkeypatch):
     cluster.hosts(64)  # takes all of them
-    monkeypatch.setattr("qalgs.tomo.engines.ray._START", 1.0)
+    monkeypatch.setattr("qalgs.engines.ray._START", 1.0)
     with pytest.raises(CapabilityError, match="Every core of the Ray cluster was taken for 1 s"):
         fit(counts(), 1, **SETTINGS, engine=RayEngine())
 
@@ -123,78 +122,14 @@ def test_ray_starts_again_after_it_was_closed(cluster):
     test_ray_gives_the_numbers_of_one_process(cluster)
 
 
-class Scripted(Pool):
-    """Hosts in this process that answer after a fixed number of seconds of a clock of their own, or fail."""
-
-    def __init__(self, delays):
-        super().__init__()
-        self.delays, self.now, self.due, self.placed = delays, 0.0, [], {}
-
-    def hosts(self, machines):
-        return min(machines, len(self.delays))
-
-    def place_on(self, host, session, machines):
-        self.placed[host] = [Worker(machine) for machine in machines]
-
-    def send(self, host, session, factor, spec):
-        self.due.append((self.now + self.delays[host], host, factor, spec))
-
-    def next_answer(self, timeout):
-        self.due.sort(key=lambda entry: entry[0])
-        if not self.due or (timeout is not None and self.due[0][0] > self.now + timeout):
-            self.now += timeout
-            return None
-        when, host, factor, spec = self.due.pop(0)
-        self.now = max(self.now, when)
-        return host, [worker.run(factor, spec) for worker in self.placed[host]]
-
-    def drop(self, host, session):
-        del self.placed[host]
-
-    def close(self):
-        self.due = []
-
-
 @pytest.fixture
 def scripted(monkeypatch):
-    def make(delays):
-        pool = Scripted(delays)
-        monkeypatch.setattr("qalgs.tomo.engines.pool.time.monotonic", lambda: pool.now)
-        return pool
-
-    return make
+    return lambda delays: Scripted(delays, monkeypatch)
 
 
 def machines(data, number):
     shards = data.split(number, np.random.default_rng(0))
     return [Machine(i, shard, np.random.SeedSequence(i)) for i, shard in enumerate(shards)]
-
-
-def test_without_a_deadline_everyone_is_waited_for(scripted):
-    pool = scripted([1, 50, 2])
-    session = pool.place(machines(counts(), 5))
-    replies = session.round(random_factor(np.random.default_rng(0), 4, 1), RoundSpec(0, np.full(2, 0.1)))
-    assert [reply.machine for reply in replies] == [0, 1, 2, 3, 4]
-    assert pool.now == 50
-
-
-def test_late_replies_are_thrown_away_and_their_host_is_not_asked_until_it_has_answered(scripted):
-    pool, U = scripted([1, 1, 25]), random_factor(np.random.default_rng(0), 4, 1)
-    session = pool.place(machines(counts(), 3), deadline=10)
-    for index in range(28):
-        replies = session.round(U, RoundSpec(index, np.full(1, 0.1)))
-        assert [reply.machine for reply in replies] == [0, 1]
-    # The first round waits until its deadline; host 2 answers at 25, is asked once more, and costs a deadline again.
-    assert pool.now == pytest.approx(2 * 10 + 26)
-    assert session.bytes == (28 * (2 + 2) + 2) * U.nbytes
-
-
-def test_a_round_waits_past_the_deadline_for_half_of_the_machines(scripted):
-    pool = scripted([30, 40, 50])
-    session = pool.place(machines(counts(), 3), deadline=10)
-    replies = session.round(random_factor(np.random.default_rng(0), 4, 1), RoundSpec(0, np.full(1, 0.1)))
-    assert [reply.machine for reply in replies] == [0, 1]
-    assert pool.now == 40
 
 
 def test_a_run_with_late_machines_says_so_and_still_fits(scripted):
@@ -205,7 +140,7 @@ def test_a_run_with_late_machines_says_so_and_still_fits(scripted):
 
 def test_a_host_that_fails_ends_the_run_with_its_message(scripted):
     pool = scripted([1, 1])
-    pool.next_answer = lambda timeout: (pool.due.pop()[1], "A machine failed: out of luck.")
+    pool.next_answer = lambda timeout: (pool.due.pop()[1], "A worker failed: out of luck.")
     with pytest.raises(ExecutionError, match="out of luck"):
         fit(counts(), 1, machines=2, engine=pool)
 
@@ -216,7 +151,7 @@ def test_the_shards_add_up_to_the_pooled_loss_and_direction(data):
     # from a common U then averages to a step along the pooled direction.
     U, eta = random_factor(np.random.default_rng(1), 4, 2), 0.1
     placed = [Machine(m.index, m.data, m.seed, batch=len(data)) for m in machines(data, 4)]
-    replies = InProcessEngine().place(placed).round(U, RoundSpec(0, np.array([eta])))
+    replies = InProcessEngine().place(placed).round([U] * 4, RoundSpec(0, np.array([eta])))
     loss, average = pooled(replies, weights_of([machine.data for machine in placed]))
     objective = objective_of(data, 0.0)
     assert loss == pytest.approx(objective.loss(U), abs=1e-12)
@@ -264,34 +199,6 @@ def test_paper_units_are_d_times_larger():
         fit(labels(), 1, step_size=64.0, step_units="paper")
 
 
-def test_what_is_not_installed_is_named_with_the_command_that_installs_it(monkeypatch):
-    def missing(name):
-        raise ImportError(f"No module named {name!r}")
-
-    monkeypatch.setattr(importlib, "import_module", missing)
-    with pytest.raises(CapabilityError, match=r'pip install "qalgs\[mpi\]"'):
-        MPIEngine()
-    with pytest.raises(CapabilityError, match=r'pip install "qalgs\[ray\]"'):
-        RayEngine()
-
-
-def test_no_launcher_and_ranks_of_another_mpi_are_named(monkeypatch):
-    monkeypatch.setattr(launch, "_WHEELS", ())
-    monkeypatch.setenv("PATH", "")
-    with pytest.raises(CapabilityError, match="needs mpiexec"):
-        launch.mpiexec()
-    monkeypatch.setenv("QALGS_MPI_RANKS", "4")
-    with pytest.raises(CapabilityError, match="mpiexec started 4 ranks, but mpi4py sees 1"):
-        launch.check_size(1)
-
-
-def test_engines_by_name_are_shared_and_objects_are_taken_as_they_are():
-    assert get_engine("inprocess") is get_engine("inprocess")
-    engine = InProcessEngine()
-    assert get_engine(engine) is engine
-    assert repr(LocalSFGD(engine=engine)).count("engine=InProcessEngine()") == 1
-
-
 @pytest.mark.parametrize(
     ("kwargs", "message"),
     [
@@ -306,5 +213,7 @@ def test_engines_by_name_are_shared_and_objects_are_taken_as_they_are():
 def test_bad_settings_of_machines_are_refused(kwargs, message):
     with pytest.raises(ValueError, match=message):
         LocalSFGD(**kwargs)
-    with pytest.raises(ValueError, match="never late"):
-        InProcessEngine().place([], deadline=1.0)
+
+
+def test_an_engine_object_stands_in_the_method():
+    assert repr(LocalSFGD(engine=InProcessEngine())).count("engine=InProcessEngine()") == 1

@@ -4,12 +4,12 @@ import pytest
 from qalgs.problems import ghz_state, haar_state, w_state
 from qalgs.run import Status, drive
 from qalgs.tomo.data import CountsData, PauliData
-from qalgs.tomo.descent import FGD
-from qalgs.tomo.inversion import spectral_start
-from qalgs.tomo.local_sfgd import LocalSFGD, LocalState
-from qalgs.tomo.objectives import LeastSquares
+from qalgs.tomo.measuring.plan import covering_settings, random_settings
+from qalgs.tomo.methods.descent import FGD
+from qalgs.tomo.methods.inversion import spectral_start
+from qalgs.tomo.methods.local_sfgd import LocalSFGD, LocalState
+from qalgs.tomo.methods.objectives import LeastSquares
 from qalgs.tomo.operators import Bases
-from qalgs.tomo.plan import covering_settings, random_settings
 from tests.tomo.oracle import random_factor
 
 SEED = np.random.SeedSequence(5)

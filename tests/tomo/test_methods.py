@@ -6,14 +6,14 @@ import pytest
 from qalgs.problems import ghz_state, haar_state, w_state
 from qalgs.run import Status, drive
 from qalgs.tomo.data import CountsData, PauliData
-from qalgs.tomo.descent import FGD, MiFGD
-from qalgs.tomo.hard_thresholding import MatrixALPS, RandomizedSVP
-from qalgs.tomo.lbfgs import LBFGS
-from qalgs.tomo.objectives import LeastSquares, Likelihood
+from qalgs.tomo.measuring.plan import all_settings, random_settings
+from qalgs.tomo.methods.descent import FGD, MiFGD
+from qalgs.tomo.methods.hard_thresholding import MatrixALPS, RandomizedSVP
+from qalgs.tomo.methods.lbfgs import LBFGS
+from qalgs.tomo.methods.objectives import LeastSquares, Likelihood
+from qalgs.tomo.methods.starting import first_factor
 from qalgs.tomo.operators import Bases
-from qalgs.tomo.paulis import labels_from_masks
-from qalgs.tomo.plan import all_settings, random_settings
-from qalgs.tomo.starting import first_factor
+from qalgs.tomo.operators.paulis import labels_from_masks
 from tests.tomo.oracle import matrix, random_factor
 
 SEED = np.random.SeedSequence(5)

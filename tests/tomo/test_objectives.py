@@ -5,9 +5,9 @@ import pytest
 
 from qalgs.problems import haar_state
 from qalgs.tomo.data import CountsData, PauliData
-from qalgs.tomo.objectives import LeastSquares, Likelihood
+from qalgs.tomo.measuring.plan import all_settings
+from qalgs.tomo.methods.objectives import LeastSquares, Likelihood
 from qalgs.tomo.operators import Bases
-from qalgs.tomo.plan import all_settings
 from tests.tomo.oracle import random_factor
 
 READOUT = np.array([[[0.97, 0.05], [0.03, 0.95]], [[0.99, 0.1], [0.01, 0.9]], [[1, 0.02], [0, 0.98]]])

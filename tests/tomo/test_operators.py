@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from qiskit.quantum_info import DensityMatrix, SparsePauliOp
 
 from qalgs.tomo.operators import AllPauli, Bases, apply_hermitian, masks
-from qalgs.tomo.paulis import labels_from_masks, masks_from_labels, settings_from_text, settings_to_text
+from qalgs.tomo.operators.paulis import labels_from_masks, masks_from_labels, settings_from_text, settings_to_text
 from tests.tomo.oracle import matrix, projectors, random_factor
 
 

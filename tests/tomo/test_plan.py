@@ -3,14 +3,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from qalgs.tomo.paulis import contained_paulis, settings_to_text
-from qalgs.tomo.plan import (
+from qalgs.tomo.measuring.plan import (
     all_settings,
     covering_settings,
     plan_settings,
     random_settings,
     settings_for_labels,
 )
+from qalgs.tomo.operators.paulis import contained_paulis, settings_to_text
 
 
 def test_all_settings_cover_all_paulis():

@@ -8,9 +8,9 @@ import qalgs as qa
 from qalgs.run import drive
 from qalgs.tomo.data import CountsData, PauliData
 from qalgs.tomo.errors import RankBiasWarning
+from qalgs.tomo.measuring.plan import all_settings, random_settings
 from qalgs.tomo.operators import Bases
-from qalgs.tomo.plan import all_settings, random_settings
-from qalgs.tomo.rank import compare_ranks, widened
+from qalgs.tomo.quality.rank import compare_ranks, widened
 from tests.tomo.oracle import random_factor
 from tests.tomo.test_readout import misread
 

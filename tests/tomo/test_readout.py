@@ -8,11 +8,11 @@ import pytest
 
 import qalgs as qa
 from qalgs.tomo.data import CountsData
-from qalgs.tomo.local_maps import LocalMap, parity_map
+from qalgs.tomo.data.readout import ReadoutCalibration, as_readout, calibrate_readout
+from qalgs.tomo.measuring.plan import all_settings, random_settings
 from qalgs.tomo.operators import Bases
+from qalgs.tomo.operators.local_maps import LocalMap, parity_map
 from qalgs.tomo.operators.masks import expectations
-from qalgs.tomo.plan import all_settings, random_settings
-from qalgs.tomo.readout import ReadoutCalibration, as_readout, calibrate_readout
 from tests.tomo.oracle import random_factor
 
 

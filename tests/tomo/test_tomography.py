@@ -6,9 +6,9 @@ from qiskit.quantum_info import DensityMatrix, Statevector, state_fidelity
 import qalgs as qa
 from qalgs.backends import basis_angles, with_basis_change
 from qalgs.tomo.errors import RankBiasWarning
-from qalgs.tomo.ledger import fingerprint
-from qalgs.tomo.measure import planned
-from qalgs.tomo.paulis import settings_from_text
+from qalgs.tomo.measuring.ledger import fingerprint
+from qalgs.tomo.measuring.measure import planned
+from qalgs.tomo.operators.paulis import settings_from_text
 from tests.tomo.oracle import projectors
 
 

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 import qalgs as qa
-from qalgs.tomo import pauli_table
+from qalgs.tomo.data import pauli_table
 from qalgs.tomo.data import CountsData, PauliData
+from qalgs.tomo.data.pauli_table import quasi_paulis
 from qalgs.tomo.errors import DataWarning, InsufficientDataError, RankBiasWarning
-from qalgs.tomo.pauli_table import quasi_paulis
-from qalgs.tomo.paulis import settings_from_text
+from qalgs.tomo.operators.paulis import settings_from_text
 from tests.tomo.oracle import random_factor
 
 BELL = {"XX": {"00": 50, "11": 50}, "YY": {"01": 50, "10": 50}, "ZZ": {"00": 50, "11": 50}}

@@ -29,6 +29,13 @@ def test_every_coupler_and_qubit_is_in_the_picture(calibration):
     assert {text.get_text() for text in axes.texts} >= {"0", "1", "2", "3", "4"}
 
 
+def test_a_device_on_one_line_has_a_height(calibration):
+    axes = qa.plot.device(calibration, ax=Figure().subplots())
+    (left, right), (bottom, top) = axes.get_xlim(), axes.get_ylim()
+    assert right - left == pytest.approx(4 + 2, abs=0.1)
+    assert top - bottom == pytest.approx(2, abs=0.1)
+
+
 def test_a_layout_off_the_device_is_refused(calibration):
     with pytest.raises(ValueError, match="within 0 to 4, but it holds 7"):
         qa.plot.device(calibration, layout=(1, 7))

@@ -83,7 +83,7 @@ def test_capacity_of_devices(name, many, any_esp):
     found = pool(name, 4)
     for least, number in ((0.9, many), (0.0, any_esp)):
         good = found.placements[found.esp >= least * found.esp[0]]
-        packing = pack([Demand(good, np.zeros(len(good)), None)], found.calibration)
+        packing = pack([Demand(good, np.zeros(len(good)), None)], found.calibration, seconds=120.0)
         assert packing.optimal
         assert packing.num_programs == number
         assert all(distance(found.calibration, a, b) >= 2 for a, b in combinations(packing.placements[0], 2))

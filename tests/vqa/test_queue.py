@@ -1,27 +1,26 @@
-"""Device time by hand, and batches of a queue."""
+"""Durations of circuits, and batches of a queue."""
 
 import numpy as np
 import pytest
 
 from qalgs.backends import CapabilityError, EspModel
+from qalgs.evaluation import Cost
+from qalgs.vqa.costs import DeviceTime
 from qalgs.vqa.packing import Demand
-from qalgs.vqa.queue import Load, batches, merged, throughput_gain
+from qalgs.vqa.queue import batches
 from tests.vqa.devices import ansatz, calibration, pool, scheduled_esp
 from tests.vqa.test_packing import ladder
-
-
-def test_device_seconds_by_hand():
-    load = Load(circuits=5, shots=1000, seconds=5e-6, jobs=2)
-    assert load.device_seconds(rep_delay=250e-6, overhead=3.0) == pytest.approx(5000 * 255e-6 + 6.0)
-    assert merged([load, Load(7, 500, 4e-6)]) == Load(7, 1000, 5e-6, 2)
 
 
 def test_four_programs_in_the_time_of_one():
     """Four hydrogen molecules on FakeBrisbane: 5 bases of 1024 shots each."""
     found = pool("Brisbane", 4)
     model = EspModel(found.calibration, found.circuit)
-    loads = [Load(5, 1024, float(s)) for s in model.durations(found.placements[:4])]
-    assert 3.9 <= throughput_gain(loads) <= 4.0
+    runs = [
+        DeviceTime(circuit=float(seconds)).seconds(Cost(shots=5 * 1024, circuits=5, jobs=1))
+        for seconds in model.durations(found.placements[:4])
+    ]
+    assert 3.9 <= sum(runs) / max(runs) <= 4.0
 
 
 def test_durations_are_those_of_the_schedule():
@@ -53,14 +52,3 @@ def test_a_queue_is_cut_in_its_order():
         batches([*queue, Demand(pairs, np.zeros(4), 9)], known)
     with pytest.raises(ValueError, match=r"`demands\[1\]` must have a number"):
         batches([queue[0], Demand(pairs, np.zeros(4), None)], known)
-
-
-def test_bad_loads_are_refused():
-    with pytest.raises(ValueError, match="`shots` must be at least 1"):
-        Load(1, 0, 1e-6)
-    with pytest.raises(ValueError, match="`seconds` must be at least 0"):
-        Load(1, 1, -1.0)
-    with pytest.raises(ValueError, match="`loads` must hold"):
-        merged([])
-    with pytest.raises(ValueError, match="`rep_delay` must be at least 0"):
-        Load(1, 1, 1e-6).device_seconds(rep_delay=-1.0)

@@ -2,15 +2,18 @@
 
 Axes: K points, p parameters, o observables, G measurement bases, n qubits.
 
-All points of a circuit in all bases are one job of the client's executor-based Sampler. Expectation values come from
-counts by the same formula as on the simulators of this package (see ``grouping``). Jobs go through a job store, so that
-none is paid for twice.
+All points of a circuit in all bases are one job of the client's executor-based Sampler, or several where one may not be
+so large. Expectation values come from counts by the same formula as on the simulators of this package (see
+``grouping``); where they are to be mitigated, from the client's executor-based Estimator, and their errors are those
+that it states. Jobs go through a job store, so that none is paid for twice.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import reduce
+from operator import add
 from types import TracebackType
 from typing import Literal
 
@@ -19,31 +22,31 @@ from numpy.typing import ArrayLike, NDArray
 from qiskit.circuit import QuantumCircuit
 
 from qalgs_backends.base import Capabilities, Cost, Counts, Observables, Program, Values
-from qalgs_backends.checks import argument, one_of, positive_int, real
+from qalgs_backends.checks import argument, positive_int, real
 from qalgs_backends.devices.calibration import Calibration
 from qalgs_backends.devices.fidelity import FidelityMap, fidelity_map
-from qalgs_backends.errors import AuthError, CapabilityError, ExecutionError
-from qalgs_backends.ibm.budget import Budget, quantum_seconds
-from qalgs_backends.ibm.compile import Executable, check_given, compile_program
+from qalgs_backends.errors import BackendError, CapabilityError
+from qalgs_backends.ibm.budget import Budget, job_cost, job_sizes
+from qalgs_backends.ibm.compile import Executable, check_unplaced, compile_program
 from qalgs_backends.ibm.options import IBMOptions
 from qalgs_backends.ibm.remote import IBMRemote, Payload
 from qalgs_backends.ibm.service import Connection, Machine, open_account, read_machine
-from qalgs_backends.ibm.validate import check_age, check_angles, check_size
+from qalgs_backends.ibm.validate import check_age, check_angles, check_frames
 from qalgs_backends.jobs.answers import unpack
+from qalgs_backends.jobs.batch import Chunk, JobBatch
 from qalgs_backends.jobs.digest import job_key
 from qalgs_backends.jobs.remote import RemoteResult
 from qalgs_backends.jobs.store import JobStore
 from qalgs_backends.jobs.stored import StoredJob
-from qalgs_backends.program import check_circuit, check_observables, check_params, check_program, check_qubits
+from qalgs_backends.program import Identified, check_given, check_program, check_qubits, check_run
 from qalgs_backends.rng import RngLike, as_seed_sequence
 
 _DEFAULTS = IBMOptions()
 
 
-class IBMBackend:
+class IBMBackend(Identified):
     """A quantum computer of IBM, reached with the account that is set up on this computer."""
 
-    name: str
     capabilities: Capabilities
 
     def __init__(
@@ -135,18 +138,13 @@ class IBMBackend:
             ValueError: an argument does not fit the circuit or the machine.
             CapabilityError: the circuit cannot be placed, or does not go with the options.
         """
-        check_given(self._options, observables is not None, qubits)
-        given = circuit
-        circuit = check_circuit(circuit, observed=observables is not None)
-        terms = check_observables(observables, circuit.num_qubits)
-        self._check_width(circuit)
-        chosen = check_qubits(qubits, circuit.num_qubits, self.calibration.num_qubits)
-        parameters = tuple(given.parameters)
-        if not terms and circuit.num_clbits == 0:
-            circuit = circuit.copy()
-            circuit.measure_all()
-        executable = compile_program(circuit, parameters, terms, chosen, self.calibration, self._options)
-        return Program(self.name, given, terms, parameters, executable.layout, executable)
+        check_unplaced(self._options, observables is not None, qubits)
+        ready, terms, parameters = check_given(circuit, observables)
+        self._check_width(ready)
+        chosen = check_qubits(qubits, ready.num_qubits, self.calibration.num_qubits)
+        executable = compile_program(ready, parameters, terms, chosen, self.calibration, self._options)
+        places = executable.places
+        return Program(self.name, circuit, terms, parameters, places.first, places.last, executable, self.identity)
 
     def expect(
         self,
@@ -191,8 +189,11 @@ class IBMBackend:
         shots: int | None = None,
         rng: RngLike = None,
         max_seconds: float | None = None,
-    ) -> StoredJob:
-        """Check everything that can be checked here, submit one job, and return without waiting for the machine.
+    ) -> StoredJob | JobBatch:
+        """Check everything that can be checked here, submit, and return without waiting for the machine.
+
+        A run that is over the limits of one job (``max_executions`` and ``max_points`` of the options) becomes several,
+        each with a share of the points, whose answers are joined.
 
         Args:
             program: from this backend's ``prepare``.
@@ -201,39 +202,30 @@ class IBMBackend:
             shots: for each point and measurement basis.
             rng: names the run. The same rng, program, points and shots are the same run, whose stored answer is
                 returned instead of paying for it again; None is a new run every time.
-            max_seconds: quantum seconds after which the service stops the job; None is three times the estimate and
-                ten more, within the budget.
+            max_seconds: quantum seconds after which the service stops the run; its jobs share them. None is three times
+                the estimate and ten more for each job, within the budget.
 
         Raises:
             TypeError: an argument is of the wrong kind.
-            ValueError: an argument does not fit the program, or the job would be too large.
+            ValueError: an argument does not fit the program, or one point alone would be too large for a job.
             CapabilityError: ``shots`` is None, or the calibration is too old.
             BudgetError: the run would cost more than it may; nothing was submitted.
             AuthError: the account is refused.
             TransientError: the service did not answer; the same call may go through later.
         """
-        executable = self._check_run(program, kind, shots)
-        points = check_params(program, params)
+        points = check_run(program, self, params, kind)
         if max_seconds is not None:
             real(max_seconds, "max_seconds", above=0.0)
-        shots = positive_int(shots, "shots")
-        executed = executable.points(points)
-        cost = self.estimate(program, len(points), shots)
-        check_size(cost.shots, self._options)
+        executable, shots = program.executable, self._shots(shots)
         check_age(self.calibration, self._options)
-        check_angles(executable.circuit, executable.parameters, executed)
-        key = job_key(
-            self._machine.name,
-            executable.source,
-            points,
-            program.observables or None,
-            kind=kind,
-            shots=shots,
-            options=self._options.facts() | {"qubits": executable.qubits},
-            repeat=_draw(rng),
-        )
-        payload = Payload(executable.circuit, executed[:, list(executable.columns)], shots, self._options)
-        return self._post(key, payload, executable, cost, max_seconds)
+        check_angles(executable.circuit, executable.parameters, executable.points(points))
+        sizes, draw = job_sizes(executable.num_bases, len(points), shots, self._options), _draw(rng)
+        parts: dict[str, NDArray[np.float64]] = {}
+        for start, part in zip(np.cumsum([0, *sizes]), np.split(points, np.cumsum(sizes)[:-1]), strict=False):
+            # Parts may hold equal points, and are to be drawn anew all the same.
+            repeat = f"{draw}+{start}" if start else draw
+            parts[self._key(program, part, kind, shots, repeat)] = part
+        return self._post(parts, executable, shots, max_seconds)
 
     def estimate(self, program: Program, num_points: int = 1, shots: int | None = None) -> Cost:
         """What a run would use, without any request; ``shots`` of the answer are the circuit executions.
@@ -245,14 +237,10 @@ class IBMBackend:
             ValueError: an argument is out of range.
             CapabilityError: ``shots`` is None.
         """
-        executable = check_program(program, self.name).executable
-        positive_int(num_points, "num_points")
-        if shots is None:
-            raise CapabilityError(f"{self.name} has no exact values; give `shots`.")
-        circuits = num_points * executable.num_bases
-        executions = circuits * self._options.effective_shots(positive_int(shots, "shots"))
-        seconds = quantum_seconds(executions, self._each + executable.seconds)
-        return Cost(executions, circuits, 1, seconds, 0.0)
+        executable = check_program(program, self).executable
+        shots = self._shots(shots)
+        sizes = job_sizes(executable.num_bases, positive_int(num_points, "num_points"), shots, self._options)
+        return reduce(add, (self._cost(executable, size, shots) for size in sizes))
 
     def fidelity_map(self, circuit: QuantumCircuit) -> FidelityMap:
         """Every place on the machine where ``circuit`` runs without routing, best first; no request is made."""
@@ -265,43 +253,68 @@ class IBMBackend:
             must = f"have at most {widest} qubits on {self.name}"
             raise ValueError(argument("circuit", must, f"it has {circuit.num_qubits}"))
 
-    def _check_run(self, program: Program, kind: str, shots: int | None) -> Executable:
-        one_of(kind, "kind", ("expect", "sample"))
-        executable: Executable = check_program(program, self.name).executable
-        if (executable.grouping is None) == (kind == "expect"):
-            must = f"be prepared {'with' if kind == 'expect' else 'without'} observables"
-            raise ValueError(argument("program", must, f"kind is {kind!r}"))
+    def _shots(self, shots: int | None) -> int:
         if shots is None:
             raise CapabilityError(f"{self.name} has no exact values; give `shots`.")
-        return executable
+        check_frames(positive_int(shots, "shots"), self._options)
+        return int(shots)
+
+    def _cost(self, executable: Executable, num_points: int, shots: int) -> Cost:
+        return job_cost(executable.num_bases, num_points, shots, self._options, (self._each, executable.seconds))
+
+    def _key(
+        self, program: Program, points: NDArray[np.float64], kind: Literal["expect", "sample"], shots: int, repeat: str
+    ) -> str:
+        executable: Executable = program.executable
+        return job_key(
+            self._machine.name,
+            executable.source,
+            points,
+            program.observables or None,
+            kind=kind,
+            shots=shots,
+            options=self._options.facts() | {"qubits": executable.qubits},
+            repeat=repeat,
+        )
 
     def _post(
-        self, key: str, payload: Payload, executable: Executable, cost: Cost, max_seconds: float | None
-    ) -> StoredJob:
-        limit = self._budget.reserve(key, cost.quantum_seconds, max_seconds)
-        sent = False
+        self,
+        parts: dict[str, NDArray[np.float64]],
+        executable: Executable,
+        shots: int,
+        max_seconds: float | None,
+    ) -> StoredJob | JobBatch:
+        """Submit a job for the points of each key, or none of them when the budget does not cover all."""
+        costs = {key: self._cost(executable, len(points), shots) for key, points in parts.items()}
+        limits = self._budget.reserve({key: cost.quantum_seconds for key, cost in costs.items()}, max_seconds)
+        sent: set[str] = set()
 
-        def factory() -> Payload:
-            nonlocal sent
-            sent = True
-            return payload
+        def chunk(key: str, points: NDArray[np.float64]) -> Chunk:
+            def payload() -> Payload:
+                sent.add(key)
+                executed = executable.points(points)[:, list(executable.columns)]
+                return Payload(executable.circuit, executed, shots, self._options, executable.observables)
 
-        def decode(result: RemoteResult, used: Cost) -> Values | Counts:
-            if result.facts.get("quantum_seconds") is not None:
-                self._budget.settle(key, used.quantum_seconds)
-            return _decode(executable, result, used)
+            def decode(result: RemoteResult, used: Cost) -> Values | Counts:
+                if result.facts.get("quantum_seconds") is not None:
+                    self._budget.settle(key, used.quantum_seconds)
+                return _decode(executable, result, used, self._options.effective_shots(shots))
 
-        spec = {"shots": cost.shots, "circuits": cost.circuits, "estimated_seconds": cost.quantum_seconds}
-        spec |= {"layout": list(executable.layout), "calibrated_at": self.calibration.calibrated_at}
-        submit = self._store.resume if self._options.resend else self._store.submit
+            cost = costs[key]
+            spec = {"shots": cost.shots, "circuits": cost.circuits, "estimated_seconds": cost.quantum_seconds}
+            spec |= {"layout": list(executable.places.first), "calibrated_at": self.calibration.calibrated_at}
+            return Chunk(key, payload, spec, limits[key], len(points), decode)
+
+        batch = JobBatch(self._store, self._remote, [chunk(key, points) for key, points in parts.items()])
         try:
-            return submit(self._remote, key, factory, spec, limit, decode=decode)
-        except (AuthError, ExecutionError):
-            sent = False  # the service did not take it
+            batch.submit(resend=self._options.resend)
+        except BackendError:
+            sent &= {record.key for record in self._store.list() if record.posted_at is not None}
             raise
         finally:
-            if not sent:
+            for key in costs.keys() - sent:
                 self._budget.settle(key, 0.0)
+        return batch if len(parts) > 1 else batch.jobs()[0]
 
 
 def connect(machine: str) -> IBMRemote:
@@ -316,12 +329,15 @@ def connect(machine: str) -> IBMRemote:
     return IBMRemote(connection, read_machine(connection, machine, fractional_gates=False), _DEFAULTS)
 
 
-def _decode(executable: Executable, result: RemoteResult, cost: Cost) -> Values | Counts:
-    counts = unpack(result, cost)
-    if executable.grouping is None or not isinstance(counts, Counts):
-        return counts
-    values, errors = executable.grouping.estimate(counts.outcomes, counts.shots)
-    return Values(values, errors, counts.shots, cost)
+def _decode(executable: Executable, result: RemoteResult, cost: Cost, shots: int) -> Values | Counts:
+    answer = unpack(result, cost)
+    if isinstance(answer, Values):
+        values = answer.values * executable.varying + executable.constants
+        return Values(values, answer.values_err * executable.varying, shots, cost)
+    if executable.grouping is None:
+        return answer
+    values, errors = executable.grouping.estimate(answer.outcomes, answer.shots)
+    return Values(values, errors, answer.shots, cost)
 
 
 def _draw(rng: RngLike) -> str:

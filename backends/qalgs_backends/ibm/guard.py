@@ -1,14 +1,21 @@
-"""The one place that touches private parts of qiskit-ibm-runtime, for two hazards of its sign-in.
+"""The one place that touches private parts of qiskit-ibm-runtime: for two hazards of its sign-in, and to count.
 
 When the token service (IAM) does not answer, the client sends the raw API key to the runtime service instead, and then
 keeps the next call waiting for a minute. Here the sign-in fails instead, at once, and the key goes to the token service
 only. The client's requests also get a limit on waiting, which they lack.
+
+How many circuits the client's Estimator makes of a point, it says only when it has sent them; here it is asked before.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from importlib.metadata import version
 from typing import Any
+
+import numpy as np
+from qiskit.circuit import QuantumCircuit
+from qiskit.quantum_info import SparsePauliOp
 
 from qalgs_backends.errors import AuthError, CapabilityError
 from qalgs_backends.ibm.accounts import ENVIRONMENT, Account, RedactSecrets, account_file, redact_logs
@@ -25,16 +32,9 @@ def install_guard() -> None:
     Raises:
         CapabilityError: the installed version is not one that is known.
     """
-    installed = version("qiskit-ibm-runtime")
-    number = tuple(int(part) for part in installed.split(".")[:2])
     from qiskit_ibm_runtime.api.auth import CloudAuth
 
-    if not KNOWN[0] <= number < KNOWN[1] or not hasattr(CloudAuth, "get_headers"):
-        low, high = (".".join(map(str, bound)) for bound in KNOWN)
-        raise CapabilityError(
-            f"qiskit-ibm-runtime {installed} is installed, but the guard of your API key knows "
-            f'>={low},<{high}: `pip install "qalgs[ibm]"`.'
-        )
+    _check_version("the guard of your API key", found=hasattr(CloudAuth, "get_headers"))
     signer: Any = CloudAuth
     signer.get_headers = _headers
 
@@ -62,10 +62,36 @@ def sign_in(account: Account, instance: str | None) -> RedactSecrets:
     return redactor
 
 
+def client_bases(circuit: QuantumCircuit, observables: Sequence[SparsePauliOp]) -> int:
+    """Bases in which the client's Estimator measures each point of a circuit in the machine's gates.
+
+    Raises:
+        CapabilityError: the installed version is not one that is known.
+    """
+    _check_version("the count of its circuits")
+    from qiskit_ibm_runtime.executor_estimator.prepare import prepare
+    from qiskit_ibm_runtime.options_models.estimator import EstimatorOptions
+
+    pub: Any = (circuit, list(observables), np.zeros(circuit.num_parameters))
+    program, _ = prepare([pub], EstimatorOptions(resilience_level=0, default_shots=1))
+    return sum(int(np.prod(item.shape)) for item in program.items)
+
+
 def limit_waits(service: Any) -> None:
     """Let no request of this service wait for ever."""
     for client in {id(c): c for c in (service._active_api_client, *service._api_clients.values())}.values():
         client._session._timeout = _REQUEST_SECONDS
+
+
+def _check_version(user: str, *, found: bool = True) -> None:
+    installed = version("qiskit-ibm-runtime")
+    number = tuple(int(part) for part in installed.split(".")[:2])
+    if not found or not KNOWN[0] <= number < KNOWN[1]:
+        low, high = (".".join(map(str, bound)) for bound in KNOWN)
+        raise CapabilityError(
+            f"qiskit-ibm-runtime {installed} is installed, but {user} knows "
+            f'>={low},<{high}: `pip install "qalgs[ibm]"`.'
+        )
 
 
 def _headers(auth: Any) -> dict[str, str]:

@@ -6,7 +6,8 @@ import math
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
-from qalgs_backends.checks import argument, one_of, positive_int, real
+from qalgs_backends.checks import argument, flag, one_of, positive_int, real
+from qalgs_backends.ibm.mitigation import ZNE, Mitigation
 
 Mode = Literal["batch", "session", "job"]
 _GROUPS = ("pauli", "balanced_pauli", "local_c1", "local_pauli")
@@ -36,8 +37,8 @@ class Twirling:
     """Which idle qubits are twirled along with a layer of gates."""
 
     def __post_init__(self) -> None:
-        _flag(self.gates, "gates")
-        _flag(self.measure, "measure")
+        flag(self.gates, "gates")
+        flag(self.measure, "measure")
         if not (self.gates or self.measure):
             raise ValueError(argument("twirling", "twirl gates or measurements, or be None", "it twirls neither"))
         for name in ("num_randomizations", "shots_per_randomization"):
@@ -45,6 +46,17 @@ class Twirling:
                 positive_int(getattr(self, name), name)
         one_of(self.group, "group", _GROUPS)
         one_of(self.strategy, "strategy", _STRATEGIES)
+
+    def client(self) -> dict[str, Any]:
+        """The client's options of the same meaning."""
+        return {
+            "enable_gates": self.gates,
+            "enable_measure": self.measure,
+            "group": self.group,
+            "strategy": self.strategy,
+            "num_randomizations": self.num_randomizations or "auto",
+            "shots_per_randomization": self.shots_per_randomization or "auto",
+        }
 
     def split(self, shots: int) -> tuple[int, int]:
         """Random frames and shots of each, for ``shots`` shots; their product is at least that, as both are whole."""
@@ -67,6 +79,8 @@ class IBMOptions:
     twirling: Twirling | None = None
     dynamical_decoupling: Literal["XX", "XpXm", "XY4"] | None = None
     """Pulses on idle qubits."""
+    mitigation: Mitigation | None = None
+    """What is done about the noise in expectation values; None leaves them as they are measured."""
     rep_delay: float | None = None
     """Seconds between executions; None is the machine's default."""
     mode: Mode = "batch"
@@ -76,7 +90,9 @@ class IBMOptions:
     max_age_days: float | None = 2.0
     """Refuse to submit when the calibration that circuits were placed by is older; None never refuses."""
     max_executions: int = MAX_EXECUTIONS
-    """Refuse jobs of more circuit executions."""
+    """Circuit executions of one job; a run of more is split into several jobs."""
+    max_points: int | None = None
+    """Parameter points of one job, likewise; None sets no limit."""
     tags: tuple[str, ...] = ()
     """Further tags of the jobs, at most seven."""
     resend: bool = False
@@ -86,10 +102,16 @@ class IBMOptions:
         if self.optimization_level is not None:
             positive_int(self.optimization_level, "optimization_level", minimum=0, maximum=3)
         positive_int(self.seed_transpiler, "seed_transpiler", minimum=0)
-        _flag(self.fractional_gates, "fractional_gates")
+        flag(self.fractional_gates, "fractional_gates")
         if self.twirling is not None and not isinstance(self.twirling, Twirling):
             must = "be a Twirling or None"
             raise TypeError(argument("twirling", must, f"it is a {type(self.twirling).__name__}"))
+        if self.mitigation is not None and not isinstance(self.mitigation, Mitigation):
+            must = "be a Mitigation or None"
+            raise TypeError(argument("mitigation", must, f"it is a {type(self.mitigation).__name__}"))
+        if self.mitigation is not None and self.mitigation.readout and self.twirling and not self.twirling.measure:
+            must = "twirl measurements when readout errors are mitigated"
+            raise ValueError(argument("twirling", must, "measure is False"))
         one_of(self.dynamical_decoupling, "dynamical_decoupling", (None, *_SEQUENCES))
         if self.rep_delay is not None:
             real(self.rep_delay, "rep_delay", low=0.0)
@@ -99,44 +121,76 @@ class IBMOptions:
         if self.max_age_days is not None:
             real(self.max_age_days, "max_age_days", above=0.0)
         positive_int(self.max_executions, "max_executions", maximum=MAX_EXECUTIONS)
+        if self.max_points is not None:
+            positive_int(self.max_points, "max_points")
         _check_tags(self.tags)
-        _flag(self.resend, "resend")
+        flag(self.resend, "resend")
+
+    @classmethod
+    def resilience(cls, level: Literal[0, 1, 2]) -> IBMOptions:
+        """What the client calls resilience level 0 (none), 1 (readout) or 2 (readout, twirled gates, extrapolation).
+
+        Raises:
+            ValueError: there is no such level.
+        """
+        one_of(level, "level", (0, 1, 2))
+        if level == 0:
+            return cls()
+        return cls(twirling=Twirling(gates=level == 2), mitigation=Mitigation(zne=ZNE() if level == 2 else None))
+
+    @property
+    def frames(self) -> Twirling | None:
+        """The twirling that is done: mitigation needs that of measurements, or at least the spread of frames."""
+        if self.twirling is None and self.mitigation is not None:
+            return Twirling(gates=False)
+        return self.twirling
 
     def effective_shots(self, shots: int) -> int:
         """Shots of each point that are really run: twirling rounds up to whole frames."""
-        return shots if self.twirling is None else math.prod(self.twirling.split(shots))
+        return shots if self.frames is None else math.prod(self.frames.split(shots))
+
+    @property
+    def num_repetitions(self) -> int:
+        """How often each measurement is run, with more and more noise where that is extrapolated."""
+        return 1 if self.mitigation is None else len(self.mitigation.noise_factors)
+
+    @property
+    def stretch(self) -> float:
+        """How much longer circuits get on average, at most, by amplified noise."""
+        factors = (1.0,) if self.mitigation is None else self.mitigation.noise_factors
+        return sum(factors) / len(factors)
+
+    def calibration_shots(self, shots: int) -> int:
+        """Shots that each job spends on learning the readout errors."""
+        if self.mitigation is None or not self.mitigation.readout or self.frames is None:
+            return 0
+        frames, each = self.frames.split(shots)
+        return (self.mitigation.readout_randomizations or frames) * each
 
     def facts(self) -> dict[str, Any]:
         """What of the options changes the counts, as JSON values; part of a job's key."""
         kept = ("twirling", "dynamical_decoupling", "rep_delay", "fractional_gates")
-        return {name: value for name, value in asdict(self).items() if name in kept}
+        facts = {name: value for name, value in asdict(self).items() if name in kept}
+        # Left out where there is none: keys of runs without it are those of earlier versions.
+        return facts if self.mitigation is None else facts | {"mitigation": asdict(self.mitigation)}
 
 
-def client_options(options: IBMOptions, *, tag: str, max_seconds: float) -> Any:
-    """The client's options of a Sampler job."""
+def client_options(options: IBMOptions, shots: int, *, tag: str, max_seconds: float, mitigated: bool) -> Any:
+    """The client's options of a Sampler job, or of an Estimator job if it is to be ``mitigated``."""
+    from qiskit_ibm_runtime.options_models.estimator import EstimatorOptions
     from qiskit_ibm_runtime.options_models.sampler import SamplerOptions
 
-    asked: dict[str, Any] = {"environment": {"job_tags": [tag, *options.tags]}}
+    asked: dict[str, Any] = {"default_shots": shots, "environment": {"job_tags": [tag, *options.tags]}}
     asked["max_execution_time"] = math.ceil(max_seconds)
     asked["execution"] = {"rep_delay": options.rep_delay}
     if options.dynamical_decoupling is not None:
         asked["dynamical_decoupling"] = {"enable": True, "sequence_type": options.dynamical_decoupling}
-    twirling = options.twirling
-    if twirling is not None:
-        asked["twirling"] = {
-            "enable_gates": twirling.gates,
-            "enable_measure": twirling.measure,
-            "group": twirling.group,
-            "strategy": twirling.strategy,
-            "num_randomizations": twirling.num_randomizations or "auto",
-            "shots_per_randomization": twirling.shots_per_randomization or "auto",
-        }
-    return SamplerOptions(**asked)
-
-
-def _flag(value: Any, name: str) -> None:
-    if not isinstance(value, bool):
-        raise TypeError(argument(name, "be True or False", f"it is {value!r}"))
+    if options.frames is not None:
+        asked["twirling"] = options.frames.client()
+    if not mitigated or options.mitigation is None:
+        return SamplerOptions(**asked)
+    asked |= {"resilience_level": 0, "resilience": options.mitigation.client()}
+    return EstimatorOptions(**asked)
 
 
 def _check_tags(tags: Any) -> None:

@@ -14,8 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 from qiskit.circuit import QuantumCircuit
 from qiskit.exceptions import QiskitError
+from qiskit.quantum_info import SparsePauliOp
 
-from qalgs_backends.base import Cost, Counts
+from qalgs_backends.base import Cost, Counts, Values
 from qalgs_backends.errors import ExecutionError, TransientError
 from qalgs_backends.ibm.options import IBMOptions, client_options
 from qalgs_backends.ibm.service import Connection, Machine
@@ -36,23 +37,38 @@ REGISTER = "out"
 
 @dataclass(frozen=True, eq=False)
 class Payload:
-    """One job: a circuit in the machine's gates at K points."""
+    """One job: a circuit in the machine's gates at K points, to be counted, or to be observed with mitigation."""
 
     circuit: QuantumCircuit
     points: NDArray[np.float64]
     """(K, p), columns in the order of ``circuit.parameters``."""
     shots: int
     options: IBMOptions
+    observables: tuple[SparsePauliOp, ...] = ()
+    """On the machine's qubits; none to count outcomes."""
 
-    def pubs(self) -> list[tuple[Any, ...]]:
-        """What the client's Sampler takes; a circuit without parameters is listed once for each point."""
+    def run(self, mode: Any, tag: str, max_seconds: float) -> Any:
+        """Send it through the client's Sampler or Estimator; returns the client's job."""
+        from qiskit_ibm_runtime.executor_estimator import Estimator
+        from qiskit_ibm_runtime.executor_sampler import Sampler
+
+        mitigated = bool(self.observables)
+        options = client_options(self.options, self.shots, tag=tag, max_seconds=max_seconds, mitigated=mitigated)
+        primitive = (Estimator if mitigated else Sampler)(mode=mode, options=options)
+        return primitive.run(self._pubs())
+
+    def _pubs(self) -> list[tuple[Any, ...]]:
+        """What the client takes; a circuit without parameters is listed once for each point."""
         if self.circuit.num_parameters == 0:
-            return [(self.circuit,)] * len(self.points)
+            alone = (self.circuit, list(self.observables)) if self.observables else (self.circuit,)
+            return [alone] * len(self.points)
+        if self.observables:
+            return [(self.circuit, [[op] for op in self.observables], self.points)]
         return [(self.circuit, self.points)]
 
 
 class IBMRemote:
-    """Runs jobs through the client's executor-based Sampler, in one batch or session that is opened when needed."""
+    """Runs jobs through the client's executor-based primitives, in one batch or session that is opened when needed."""
 
     def __init__(self, connection: Connection, machine: Machine, options: IBMOptions) -> None:
         """Keep the connection; nothing is requested."""
@@ -88,7 +104,7 @@ class IBMRemote:
         return _STATES.get(status, "queued"), self._connection.redactor.clean(words)
 
     def result(self, job_id: str) -> RemoteResult:
-        """Counts of a job that is done, as ``answers.pack`` writes them.
+        """Counts, or mitigated values, of a job that is done, as ``answers.pack`` writes them.
 
         Raises:
             JobError: it has no result.
@@ -99,7 +115,10 @@ class IBMRemote:
             used = _quantum_seconds(job)
         if answer is None:
             raise TransientError(f"Job {job_id} is done, but its result is not there yet.")
-        return pack(_counts([getattr(pub.data, REGISTER) for pub in answer]), quantum_seconds=used)
+        parts = [pub.data for pub in answer]
+        if hasattr(parts[0], "evs"):
+            return pack(_values(parts, int(answer.metadata["shots"])), quantum_seconds=used)
+        return pack(_counts([getattr(part, REGISTER) for part in parts]), quantum_seconds=used)
 
     def cancel(self, job_id: str) -> None:
         """Ask for a job to be stopped; nothing happens to one that has ended."""
@@ -121,13 +140,11 @@ class IBMRemote:
 
     def _run(self, payload: Payload, tag: str, max_seconds: float) -> Any:
         from qiskit_ibm_runtime.exceptions import IBMRuntimeError
-        from qiskit_ibm_runtime.executor_sampler import Sampler
 
-        options = client_options(payload.options, tag=tag, max_seconds=max_seconds)
         for last in (False, True):
-            sampler = Sampler(mode=self._open(), options=options)
+            mode = self._open()
             try:
-                return sampler.run(payload.pubs(), shots=payload.shots)
+                return payload.run(mode, tag, max_seconds)
             except IBMRuntimeError as error:
                 # The service closes batches after a while. A refusal for that reason made no job.
                 if last or self._mode is None or "session is closed" not in str(error).lower():
@@ -155,6 +172,14 @@ def _quantum_seconds(job: Any) -> float | None:
         return None
     used = usage.get("qpu_charge_time_seconds")
     return None if used is None or usage.get("status") == "pending" else float(used)
+
+
+def _values(parts: list[Any], shots: int) -> Values:
+    """What the client's Estimator says, point by point: one part with the points last, or one part for each point."""
+    values, errors = (
+        np.column_stack([np.asarray(getattr(part, name), dtype=float) for part in parts]).T for name in ("evs", "stds")
+    )
+    return Values(values, errors, shots, Cost())
 
 
 def _counts(arrays: list[Any]) -> Counts:

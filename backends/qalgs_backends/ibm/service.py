@@ -47,7 +47,10 @@ class Connection:
         try:
             yield
         except AuthError as error:
-            raise AuthError(f"IBM account {self.account.name!r}: {self.redactor.clean(str(error))}") from None
+            # The token service said it, so the request itself was never sent.
+            known = AuthError(f"IBM account {self.account.name!r}: {self.redactor.clean(str(error))}")
+            known.refused = True
+            raise known from None
         except BackendError:
             raise
         except (QiskitError, OSError) as error:
@@ -141,7 +144,7 @@ def _translate(error: Exception, account: Account, redactor: RedactSecrets) -> B
     if isinstance(error, InvalidAccountError) and _is_outage(error):
         return TransientError(f"The list of service instances cannot be read now: {text}")
     if isinstance(error, refused) or status in (401, 403):
-        return AuthError(f"IBM account {account.name!r} was refused: {text}")
+        return _final(AuthError(f"IBM account {account.name!r} was refused: {text}"), response)
     if isinstance(error, (*ended, ibm.RuntimeJobNotFound)):
         return JobError(text)
     if response is not None and status == 429:
@@ -149,8 +152,18 @@ def _translate(error: Exception, account: Account, redactor: RedactSecrets) -> B
         throttled.retry_after = _seconds(response.headers.get("Retry-After"))
         return throttled
     if status is not None and 400 <= status < 500 and status not in _AGAIN:
-        return ExecutionError(f"The service refused the request: {text}")
+        return _final(ExecutionError(f"The service refused the request: {text}"), response)
     return TransientError(f"The service did not answer as it should: {text}")
+
+
+def _final(error: BackendError, response: Any) -> BackendError:
+    """The error of a 4xx answer, which is the last word unless the client had sent the request before.
+
+    It repeats a request that is answered by 5xx, and the first may have had its effect all the same.
+    """
+    retries = getattr(getattr(response, "raw", None), "retries", None)
+    error.refused = response is not None and not getattr(retries, "history", ())
+    return error
 
 
 def _response(error: BaseException | None) -> Any:

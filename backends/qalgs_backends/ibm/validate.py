@@ -80,15 +80,17 @@ def check_angles(circuit: QuantumCircuit, parameters: Sequence[Parameter], point
             raise ValueError(argument("params", must, f"point {bad[0]} makes one {angles[bad[0]]:.4g}"))
 
 
-def check_size(executions: int, options: IBMOptions) -> None:
-    """Refuse a job of more circuit executions than are allowed.
+def check_frames(shots: int, options: IBMOptions) -> None:
+    """Refuse to extrapolate values without errors: these come from the spread of random frames.
 
     Raises:
-        ValueError: it has more.
+        ValueError: the shots fill one frame only.
     """
-    if executions > options.max_executions:
-        must = f"keep points x bases x shots within {options.max_executions} executions a job"
-        raise ValueError(argument("shots", must, f"it comes to {executions}; split the points"))
+    if options.mitigation is None or options.mitigation.zne is None or options.frames is None:
+        return
+    if options.frames.split(shots)[0] < 2:
+        must = "fill at least two random frames where noise is extrapolated"
+        raise ValueError(argument("shots", must, f"{shots} fill one of {options.frames.split(shots)[1]}"))
 
 
 def check_age(calibration: Calibration, options: IBMOptions) -> None:
@@ -108,12 +110,14 @@ def check_age(calibration: Calibration, options: IBMOptions) -> None:
         )
 
 
-def check_combination(circuit: QuantumCircuit, options: IBMOptions) -> None:
+def check_combination(circuit: QuantumCircuit, options: IBMOptions, *, sampled: bool) -> None:
     """Refuse options that do not go with the circuit.
 
     Raises:
-        CapabilityError: control flow meets dynamical decoupling or twirling.
+        CapabilityError: counts are to be mitigated, or control flow meets dynamical decoupling or twirling.
     """
+    if sampled and options.mitigation is not None:
+        raise CapabilityError("Counts are not mitigated, only expectation values; set mitigation to None.")
     if not circuit.has_control_flow_op():
         return
     for name in ("dynamical_decoupling", "twirling"):

@@ -35,6 +35,8 @@ class Chunk:
     max_seconds: float
     num_points: int
     """k: rows of the answer that this chunk gives."""
+    decode: Decode = unpack
+    """Makes them of the service's result."""
 
     def __post_init__(self) -> None:
         positive_int(self.num_points, "num_points")
@@ -47,7 +49,6 @@ class JobBatch:
     store: JobStore = field(repr=False)
     remote: Remote = field(repr=False)
     chunks: Sequence[Chunk] = field(repr=False)
-    decode: Decode = field(default=unpack, repr=False)
 
     def __post_init__(self) -> None:
         if not self.chunks or len(set(self.keys)) != len(self.chunks):
@@ -69,17 +70,23 @@ class JobBatch:
         Raises:
             ValueError: one was never submitted.
         """
-        return tuple(self.store.job(self.remote, key, decode=self.decode) for key in self.keys)
+        return tuple(self.store.job(self.remote, chunk.key, decode=chunk.decode) for chunk in self.chunks)
 
-    def submit(self) -> JobBatch:
-        """Send the chunks that never were; a chunk that failed stays so. Returns the batch.
+    @property
+    def cost(self) -> Cost:
+        """What the chunks have used, as far as the service has said."""
+        return reduce(add, (job.cost for job in self.jobs()), Cost())
+
+    def submit(self, *, resend: bool = False) -> JobBatch:
+        """Send the chunks that never were, and with ``resend`` those that failed or were cancelled. Returns the batch.
 
         Raises:
             TransientError: the service did not answer; submitting again goes on from there.
             AuthError: the service refused the account.
         """
+        send = self.store.resume if resend else self.store.submit
         for chunk in self.chunks:
-            self.store.submit(self.remote, chunk.key, chunk.payload_factory, chunk.spec, chunk.max_seconds)
+            send(self.remote, chunk.key, chunk.payload_factory, chunk.spec, chunk.max_seconds)
         return self
 
     def resume(self) -> tuple[RemoteState, ...]:
@@ -88,8 +95,7 @@ class JobBatch:
         for chunk in self.chunks:
             if chunk.key in known:
                 self.store.job(self.remote, chunk.key).status()
-            self.store.resume(self.remote, chunk.key, chunk.payload_factory, chunk.spec, chunk.max_seconds)
-        return self.statuses()
+        return self.submit(resend=True).statuses()
 
     def statuses(self) -> tuple[RemoteState, ...]:
         """Where each chunk stands; results that are there are kept."""
@@ -127,8 +133,7 @@ class JobBatch:
                 if not allow_partial:
                     raise
                 parts.append(None)
-        cost = reduce(add, (job.cost for job in self.jobs()), Cost())
-        return _joined(parts, [chunk.num_points for chunk in self.chunks], cost)
+        return _joined(parts, [chunk.num_points for chunk in self.chunks], self.cost)
 
 
 def _joined(parts: list[Values | Counts | None], sizes: list[int], cost: Cost) -> Values | Counts:

@@ -31,7 +31,8 @@ class Remote(Protocol):
     def post(self, payload: Any, *, tag: str, max_seconds: float) -> str:
         """Submit one job that carries ``tag`` and return its id.
 
-        When it raises, the job may exist all the same: the store then looks for the tag.
+        When it raises, the job may exist all the same: the store then looks for the tag. It does not where the error
+        is a BackendError that says it was ``refused``.
         """
         ...
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from qalgs_backends.errors import AuthError, BudgetError, CapabilityError, JobError, TransientError
+from qalgs_backends.errors import AuthError, BackendError, JobError, TransientError
 from qalgs_backends.jobs import polling
 from qalgs_backends.jobs.leases import new_owner
 from qalgs_backends.jobs.polling import JobPolicy, delays, patiently, retry_after
@@ -77,12 +77,12 @@ class Submission:
             self._await_turn(record.key, owner)
             try:
                 job_id = self.remote.post(payload, tag=record.tag, max_seconds=max_seconds)
-            except (CapabilityError, BudgetError):
-                # These are found before anything leaves this computer; an earlier try may have left it.
-                if attempt == 1 and record.posted_at is None:
-                    self.table.never_sent(record.key)
-                raise
             except Exception as error:
+                if isinstance(error, BackendError) and error.refused:
+                    # There is no job of this try; there may be one of an earlier try.
+                    if attempt == 1 and record.posted_at is None:
+                        self.table.never_sent(record.key)
+                    raise
                 self._note(record.key, error)
                 if isinstance(error, AuthError):
                     raise

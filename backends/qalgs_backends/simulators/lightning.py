@@ -19,7 +19,7 @@ from qalgs_backends.lowering import Lowered, lower
 from qalgs_backends.pennylane.convert import gate_table, operator_to_pennylane
 from qalgs_backends.rng import generator
 from qalgs_backends.simulators.local import LocalBackend, Outcomes
-from qalgs_backends.simulators.memory import AMPLITUDE_BYTES, available_bytes, require, widest_state
+from qalgs_backends.simulators.memory import available_bytes, require_state, widest_state
 from qalgs_backends.simulators.statevector import draw
 
 if TYPE_CHECKING:
@@ -52,8 +52,7 @@ class LightningBackend(LocalBackend):
         self.capabilities = Capabilities(widest, exact=True, noise=False, gradient="adjoint")
 
     def _admit(self, circuit: QuantumCircuit) -> None:
-        needed = _COPIES * AMPLITUDE_BYTES << circuit.num_qubits
-        require(needed, available_bytes(), f"The exact simulation of {circuit.num_qubits} qubits")
+        require_state(circuit.num_qubits, _COPIES)
 
     def _compile(
         self,
@@ -66,13 +65,17 @@ class LightningBackend(LocalBackend):
 
         lowered = lower(circuit, parameters)
         table = gate_table()
-        gates = tuple((table[op.name], op.qubits, op.angle) for op in lowered.ops if op.name != "phase")
+        # The last wire of a device is the least significant bit of its states. Wires in any other order than
+        # 0, 1, ... would have Lightning rename those of every gate and observable in every call.
+        wires = range(lowered.num_qubits)[::-1]
+        gates = tuple(
+            (table[op.name], tuple(wires[q] for q in op.qubits), op.angle) for op in lowered.ops if op.name != "phase"
+        )
         angles = [angle for _, _, angle in gates if angle >= 0]
         depends = {int(row) for row in lowered.angles.matrix.nonzero()[0]} | {row for row, _ in lowered.angles.curved}
         trainable = tuple(place for place, row in enumerate(angles) if row in depends)
-        # The last wire of a device is the least significant bit of its states.
-        device = qml.device("lightning.qubit", wires=range(lowered.num_qubits)[::-1])
-        measured = tuple(qml.expval(operator_to_pennylane(op)) for op in observables) or (qml.state(),)
+        device = qml.device("lightning.qubit", wires=lowered.num_qubits)
+        measured = tuple(qml.expval(operator_to_pennylane(op, wires=wires)) for op in observables) or (qml.state(),)
         free = tuple(angles[place] for place in trainable)
         return _Compiled(lowered, gates, free, trainable, measured, device), None
 

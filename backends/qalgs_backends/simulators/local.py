@@ -24,8 +24,9 @@ from qiskit.quantum_info import SparsePauliOp
 from qalgs_backends.base import Capabilities, Cost, Counts, Observables, Parameter, Program, Values
 from qalgs_backends.checks import argument, one_of, positive_int, real, shots_or_none
 from qalgs_backends.devices.fidelity import FidelityMap
+from qalgs_backends.devices.places import Places
 from qalgs_backends.grouping import Grouping, group, with_basis_change
-from qalgs_backends.program import check_circuit, check_observables, check_params, check_program
+from qalgs_backends.program import Identified, check_given, check_program, check_run
 from qalgs_backends.rng import RngLike, as_seed_sequence
 
 Outcomes = tuple[dict[int, int], ...]
@@ -70,10 +71,9 @@ class Executable:
         return self.compile_measured()
 
 
-class LocalBackend(ABC):
+class LocalBackend(Identified, ABC):
     """A simulator in this process."""
 
-    name: str
     capabilities: Capabilities
 
     @abstractmethod
@@ -83,8 +83,8 @@ class LocalBackend(ABC):
         parameters: tuple[Parameter, ...],
         observables: tuple[SparsePauliOp, ...],
         qubits: tuple[int, ...] | None,
-    ) -> tuple[Any, tuple[int, ...] | None]:
-        """Compile a checked circuit whose columns are ``parameters``; returns it with its layout."""
+    ) -> tuple[Any, Places | None]:
+        """Compile a checked circuit whose columns are ``parameters``; returns it with its places on a device."""
 
     @abstractmethod
     def _exact(self, compiled: Any, points: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -118,23 +118,18 @@ class LocalBackend(ABC):
             ValueError: an argument does not fit the circuit.
             CapabilityError: the circuit is outside what this backend, or this machine's memory, can do.
         """
-        given = circuit
-        circuit = check_circuit(circuit, observed=observables is not None)
-        terms = check_observables(observables, circuit.num_qubits)
-        chosen = self._qubits(qubits, circuit.num_qubits)
-        self._admit(circuit)
-        parameters = tuple(given.parameters)
-        if not terms and circuit.num_clbits == 0:
-            circuit = circuit.copy()
-            circuit.measure_all()
-        compiled, layout = self._compile(circuit, parameters, terms, chosen)
+        ready, terms, parameters = check_given(circuit, observables)
+        chosen = self._qubits(qubits, ready.num_qubits)
+        self._admit(ready)
+        compiled, places = self._compile(ready, parameters, terms, chosen)
+        layout, last = (None, None) if places is None else (places.first, places.last)
 
         def compile_measured() -> Any:
-            extended, angles = with_basis_change(circuit)
+            extended, angles = with_basis_change(ready)
             return self._compile(extended, (*parameters, *angles), (), layout)[0]
 
         executable = Executable(compiled, compile_measured, terms)
-        return Program(self.name, given, terms, parameters, layout, executable)
+        return Program(self.name, circuit, terms, parameters, layout, last, executable, self.identity)
 
     def expect(
         self,
@@ -158,9 +153,7 @@ class LocalBackend(ABC):
             ExecutionError: the simulator failed.
         """
         began = time.perf_counter()
-        check_program(program, self.name)
-        _require_observables(program)
-        points = check_params(program, params)
+        points = check_run(program, self, params, "expect")
         shots = shots_or_none(shots)
         if shots is None:
             values = self._exact(program.executable.compiled, points)
@@ -186,10 +179,7 @@ class LocalBackend(ABC):
             ExecutionError: the simulator failed.
         """
         began = time.perf_counter()
-        check_program(program, self.name)
-        if program.observables:
-            raise ValueError(argument("program", "be prepared without observables to be sampled", "it has some"))
-        points = check_params(program, params)
+        points = check_run(program, self, params, "sample")
         shots = positive_int(shots, "shots")
         outcomes = self._counts(program.executable.compiled, points, shots, as_seed_sequence(rng))
         num_bits = program.circuit.num_clbits or program.num_qubits
@@ -201,9 +191,24 @@ class LocalBackend(ABC):
         Raises:
             CapabilityError: the backend, or this program, has no gradients.
         """
-        check_program(program, self.name)
-        _require_observables(program)
-        return self._gradient(program.executable.compiled, check_params(program, params))
+        points = check_run(program, self, params, "expect")
+        return self._gradient(program.executable.compiled, points)
+
+    def value_and_gradient(
+        self, program: Program, params: ArrayLike
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """(K, o) exact expectation values and their (K, o, p) derivatives, in one pass where there is such a thing.
+
+        Raises:
+            CapabilityError: the backend, or this program, has no gradients.
+        """
+        points = check_run(program, self, params, "expect")
+        return self._value_and_gradient(program.executable.compiled, points)
+
+    def _value_and_gradient(
+        self, compiled: Any, points: NDArray[np.float64]
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        return self._exact(compiled, points), self._gradient(compiled, points)
 
     def submit(
         self,
@@ -225,7 +230,7 @@ class LocalBackend(ABC):
 
     def estimate(self, program: Program, num_points: int = 1, shots: int | None = None) -> Cost:
         """Circuits and shots that a run of ``num_points`` points uses, without running it."""
-        check_program(program, self.name)
+        check_program(program, self)
         positive_int(num_points, "num_points")
         return self._cost(program, num_points, shots_or_none(shots))
 
@@ -248,8 +253,3 @@ class LocalBackend(ABC):
         circuits = num_points * bases
         seconds = 0.0 if began is None else time.perf_counter() - began
         return Cost((shots or 0) * circuits, circuits, 1, 0.0, seconds)
-
-
-def _require_observables(program: Program) -> None:
-    if not program.observables:
-        raise ValueError(argument("program", "be prepared with observables", "it has none; it can only be sampled"))

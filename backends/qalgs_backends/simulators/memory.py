@@ -38,3 +38,12 @@ def require(needed: int, available: int, what: str) -> None:
     """
     if needed > available:
         raise CapabilityError(f"{what} needs {needed} bytes of memory, but {available} bytes are available.")
+
+
+def require_state(num_qubits: int, copies: int) -> None:
+    """Refuse a circuit whose state does not fit ``copies`` times into what is available now.
+
+    Raises:
+        CapabilityError: it does not.
+    """
+    require(copies * AMPLITUDE_BYTES << num_qubits, available_bytes(), f"The exact simulation of {num_qubits} qubits")

@@ -21,10 +21,11 @@ from qalgs_backends.program import check_params, check_program
 from qalgs_backends.rng import generator
 from qalgs_backends.simulators.engine import Tape
 from qalgs_backends.simulators.local import LocalBackend, Outcomes
-from qalgs_backends.simulators.memory import AMPLITUDE_BYTES, available_bytes, require, widest_state
+from qalgs_backends.simulators.memory import AMPLITUDE_BYTES, available_bytes, require, require_state, widest_state
+from qalgs_backends.simulators.moments import State
 
-# Two states, an operator's image and a scratch state live at the same time in a gradient.
-_COPIES = 6
+# In a gradient: the state and its image, both again on the way back, their successors, and a conjugate.
+_COPIES = 7
 # States of this many bytes are worked on at once: about a second-level cache, which is faster than more or
 # less.
 _CHUNK_BYTES = 1 << 20
@@ -53,11 +54,12 @@ class StatevectorBackend(LocalBackend):
             ValueError: an argument does not fit the program.
             CapabilityError: the K states do not fit in memory together.
         """
-        check_program(program, self.name)
+        check_program(program, self)
         points = check_params(program, params)
         tape = program.executable.compiled.tape
-        require(2 * len(points) * tape.dim * AMPLITUDE_BYTES, available_bytes(), f"{len(points)} states")
-        return np.concatenate([tape.states(chunk).T for chunk in _chunks(points, tape.dim)])
+        if len(points) > 1:  # ``prepare`` has made sure of one
+            require(2 * len(points) * tape.dim * AMPLITUDE_BYTES, available_bytes(), f"{len(points)} states")
+        return np.concatenate([tape.states(chunk) for chunk in _chunks(points, tape)], dtype=complex)
 
     def vjp(self, program: Program, params: ArrayLike | None, costate: ArrayLike) -> NDArray[np.float64]:
         r"""Derivatives of $2\,\mathrm{Re}\langle\lambda_k|\psi(\theta_k)\rangle$, co-states held fixed.
@@ -77,19 +79,21 @@ class StatevectorBackend(LocalBackend):
             ValueError: the co-state's shape does not fit.
             CapabilityError: an angle of the circuit is not affine in the parameters.
         """
-        check_program(program, self.name)
+        check_program(program, self)
         points = check_params(program, params)
         tape: Tape = program.executable.compiled.tape
         vectors = np.atleast_2d(finite_array(costate, "costate", dtype=complex))
         if vectors.shape != (len(points), tape.dim):
             must = f"have shape ({len(points)}, {tape.dim})"
             raise ValueError(argument("costate", must, f"its shape is {vectors.shape}"))
-        pairs = zip(_chunks(points, tape.dim), _chunks(vectors, tape.dim), strict=True)
-        return np.concatenate([tape.vjp(chunk, tape.states(chunk), lam.T.copy()) for chunk, lam in pairs])
+        parts = []
+        for chunk, lam in zip(_chunks(points, tape), _chunks(vectors, tape), strict=True):
+            bound = tape.at(chunk)
+            parts.append(bound.vjp(bound.states(), lam[None])[0])
+        return np.concatenate(parts)
 
     def _admit(self, circuit: QuantumCircuit) -> None:
-        needed = _COPIES * AMPLITUDE_BYTES << circuit.num_qubits
-        require(needed, available_bytes(), f"The exact simulation of {circuit.num_qubits} qubits")
+        require_state(circuit.num_qubits, _COPIES)
 
     def _compile(
         self,
@@ -102,50 +106,68 @@ class StatevectorBackend(LocalBackend):
         return _Compiled(Tape(lowered), tuple(PauliSum(op) for op in observables), lowered.measured), None
 
     def _exact(self, compiled: _Compiled, points: NDArray[np.float64]) -> NDArray[np.float64]:
-        values = np.empty((len(points), len(compiled.observables)))
-        done = 0
-        for chunk in _chunks(points, compiled.tape.dim):
+        values = []
+        for chunk in _chunks(points, compiled.tape):
             psi = compiled.tape.states(chunk)
-            for j, observable in enumerate(compiled.observables):
-                image = observable.apply(psi)
-                values[done : done + len(chunk), j] = np.einsum("dk,dk->k", psi.conj(), image).real
-            done += len(chunk)
-        return values
+            values.append(np.concatenate([_values(psi, images) for images in _images(compiled, psi)], axis=1))
+        return np.concatenate(values)
 
     def _gradient(self, compiled: _Compiled, points: NDArray[np.float64]) -> NDArray[np.float64]:
-        tape = compiled.tape
-        parts = []
-        for chunk in _chunks(points, tape.dim):
-            psi = tape.states(chunk)
-            rows = [tape.vjp(chunk, psi, observable.apply(psi)) for observable in compiled.observables]
-            parts.append(np.stack(rows, axis=1))
-        return np.concatenate(parts)
+        return self._value_and_gradient(compiled, points)[1]
+
+    def _value_and_gradient(
+        self, compiled: _Compiled, points: NDArray[np.float64]
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        values, slopes = [], []
+        for chunk in _chunks(points, compiled.tape):
+            bound = compiled.tape.at(chunk)
+            psi = bound.states()
+            parts = [(_values(psi, images), bound.vjp(psi, images)) for images in _images(compiled, psi)]
+            values.append(np.concatenate([value for value, _ in parts], axis=1))
+            slopes.append(np.concatenate([slope for _, slope in parts]).swapaxes(0, 1))
+        return np.concatenate(values), np.concatenate(slopes)
 
     def _counts(
         self, compiled: _Compiled, points: NDArray[np.float64], shots: int, seed: np.random.SeedSequence
     ) -> Outcomes:
         outcomes: list[dict[int, int]] = []
-        for chunk in _chunks(points, compiled.tape.dim):
-            for psi in compiled.tape.states(chunk).T:
+        for chunk in _chunks(points, compiled.tape):
+            for psi in compiled.tape.states(chunk):
                 rng = generator(seed, len(outcomes))
                 outcomes.append(draw(psi, compiled.measured, shots, rng))
         return tuple(outcomes)
 
 
-def _chunks(points: NDArray, dim: int) -> Iterator[NDArray]:
-    """Consecutive rows of ``points``, as many as make a chunk of states."""
-    size = max(1, _CHUNK_BYTES // (AMPLITUDE_BYTES * dim))
+def _images(compiled: _Compiled, psi: State) -> Iterator[State]:
+    """(o, K, d) images of (K, d) states under the observables, a few at a time where they are large."""
+    size = max(1, _CHUNK_BYTES // psi.nbytes)
+    for first in range(0, len(compiled.observables), size):
+        yield np.stack([observable.apply(psi) for observable in compiled.observables[first : first + size]])
+
+
+def _values(psi: State, images: State) -> NDArray[np.float64]:
+    """(K, o) expectation values."""
+    return np.vecdot(psi, images).real.T
+
+
+def _chunks(points: NDArray, tape: Tape) -> Iterator[NDArray]:
+    """Consecutive rows of ``points``, as many as are worked on at once."""
+    size = max(1, _CHUNK_BYTES // (AMPLITUDE_BYTES * tape.point_size))
     for first in range(0, len(points), size):
         yield points[first : first + size]
 
 
-def draw(
-    psi: NDArray[np.complex128], measured: tuple[tuple[int, int], ...], shots: int, rng: np.random.Generator
-) -> dict[int, int]:
+def draw(psi: State, measured: tuple[tuple[int, int], ...], shots: int, rng: np.random.Generator) -> dict[int, int]:
     """Outcomes of ``shots`` measurements; classical bits that are not measured into stay 0."""
-    cumulative = np.cumsum(psi.real**2 + psi.imag**2)
-    drawn = np.searchsorted(cumulative, rng.random(shots) * cumulative[-1], side="right")
-    states, times = np.unique(drawn, return_counts=True)
+    probabilities = np.abs(psi) ** 2
+    if len(psi) <= shots:  # one draw per state, which is quicker than one per shot
+        table = rng.multinomial(shots, probabilities / probabilities.sum())
+        states = np.flatnonzero(table)
+        times = table[states]
+    else:
+        cumulative = np.cumsum(probabilities)
+        drawn = np.searchsorted(cumulative, rng.random(shots) * cumulative[-1], side="right")
+        states, times = np.unique(drawn, return_counts=True)
     counts: dict[int, int] = {}
     for state, count in zip(states.tolist(), times.tolist(), strict=True):
         outcome = sum(((state >> qubit) & 1) << clbit for qubit, clbit in measured)

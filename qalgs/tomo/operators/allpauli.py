@@ -25,7 +25,7 @@ from numpy.typing import DTypeLike, NDArray
 
 from qalgs.checks import one_of
 from qalgs.tomo.operators import _numba
-from qalgs.tomo.paulis import Masks, transform_sign
+from qalgs.tomo.operators.paulis import Masks, transform_sign
 
 Kernel = Literal["auto", "numpy", "numba", "cupy"]
 _KERNELS = ("auto", "numpy", "numba", "cupy")

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qalgs.tomo.operators.allpauli import Factor
-from qalgs.tomo.paulis import Settings
+from qalgs.tomo.operators.paulis import Settings
 
 _H = np.array([[1, 1], [1, -1]]) / np.sqrt(2)
 _ROTATIONS = (_H, _H @ np.diag([1, -1j]), np.eye(2))

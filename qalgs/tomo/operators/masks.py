@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qalgs.tomo.operators.allpauli import Factor
-from qalgs.tomo.paulis import Masks
+from qalgs.tomo.operators.paulis import Masks
 
 _CHUNK = 1 << 16
 _PHASES = np.array([1, -1j, -1, 1j])

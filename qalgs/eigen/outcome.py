@@ -1,0 +1,92 @@
+"""What a method is given, and what it has found: states, their matrices, and how to measure more of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from qiskit.circuit import QuantumCircuit
+from qiskit.quantum_info import SparsePauliOp
+
+from qalgs.backends import Backend
+from qalgs.checks import child
+from qalgs.eigen.deflation import Complex, Real
+from qalgs.eigen.estimator import Estimator
+from qalgs.eigen.exact import ExactEstimator
+from qalgs.eigen.problem import EigenProblem
+from qalgs.eigen.result import PlayerResult
+from qalgs.eigen.ritz import Matrices
+from qalgs.eigen.sampled import SampledEstimator
+from qalgs.evaluation import Cost
+
+_OPERATOR = 9
+"""Key of the shots of other operators than H."""
+
+
+@dataclass(frozen=True, eq=False)
+class Setup:
+    """A task, checked: what every method begins with."""
+
+    problem: EigenProblem
+    k: int
+    circuits: tuple[QuantumCircuit, ...]
+    """One per player."""
+    estimator: Estimator
+    backend: Backend
+    shots: Any
+    """None for exact values; an integer or a ``ShotPolicy``."""
+    seed: np.random.SeedSequence
+    initial: tuple[Real | None, ...] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class Outcome:
+    """K states with their matrices. Energies are those of the problem's operator: sign * H."""
+
+    matrices: Matrices
+    basis: tuple[tuple[int, str], ...]
+    players: tuple[PlayerResult, ...]
+    shift: float | None
+    cost: Cost
+    counted: dict[str, int]
+    measure: Callable[[SparsePauliOp], Complex]
+
+
+def estimator_for(
+    circuits: Sequence[QuantumCircuit],
+    operator: SparsePauliOp,
+    backend: Backend,
+    shots: Any,
+    cross: Any,
+    seed: np.random.SeedSequence,
+) -> Estimator:
+    """Exact without shots, sampled with them."""
+    if shots is None:
+        return ExactEstimator(circuits, operator, backend)
+    return SampledEstimator(circuits, operator, backend, shots=shots, cross=cross, rng=seed)
+
+
+def between(
+    circuits: Sequence[QuantumCircuit],
+    points: Sequence[Real],
+    backend: Backend,
+    shots: Any,
+    cross: Any,
+    seed: np.random.SeedSequence,
+) -> Callable[[SparsePauliOp], Complex]:
+    """From an operator to its (K, K) matrix between the players' states; NaN where it cannot be measured."""
+
+    def measure(operator: SparsePauliOp) -> Complex:
+        words = [int(word) for word in np.frombuffer(repr(operator.to_list()).encode(), np.uint8)]
+        own = child(seed, _OPERATOR, *words)
+        estimator = estimator_for(circuits, operator, backend, shots, cross, own)
+        found = np.full((len(points), len(points)), np.nan, complex)
+        for j, right in enumerate(points):
+            for i, left in enumerate(points[: j + 1]):
+                crossed, _ = estimator.pair((i, left), (j, right), key=(i, j))
+                found[i, j], found[j, i] = crossed.h[0], np.conj(crossed.h[0])
+        return found
+
+    return measure

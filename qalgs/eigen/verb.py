@@ -1,0 +1,333 @@
+"""The verb ``eigensolve``: check, play, take the best of the span, package."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Literal, Protocol
+
+import numpy as np
+from numpy.typing import ArrayLike
+from qiskit.circuit import QuantumCircuit
+from qiskit.quantum_info import SparsePauliOp
+
+from qalgs.backends import BackendLike, get
+from qalgs.checks import RngLike, argument, as_seed_sequence, child, finite_array, positive_int
+from qalgs.eigen import checkpoint as files
+from qalgs.eigen.classical.base import ClassicalMethod
+from qalgs.eigen.classical.solve import MatrixProblem, as_matrix_problem, solve
+from qalgs.eigen.deflation import Complex, Real
+from qalgs.eigen.errors import EigenWarning
+from qalgs.eigen.methods import EigenGame
+from qalgs.eigen.outcome import Outcome, Setup, estimator_for
+from qalgs.eigen.problem import (
+    EigenProblem,
+    Hamiltonian,
+    SectorLike,
+    as_circuits,
+    as_operator,
+    as_problem,
+    check_levels,
+)
+from qalgs.eigen.result import EigenResult, judged
+from qalgs.eigen.ritz import Matrices, rayleigh_ritz, ritz_errors
+from qalgs.eigen.shift import mean_level
+from qalgs.evaluation import Cost
+from qalgs.results import provenance
+from qalgs.run import Callback, Run, Status, as_history, drive
+
+_GAME, _SHOTS, _BOOTSTRAP, _AUX = 0, 1, 2, 3
+"""Keys of the random streams."""
+
+
+class MethodRun(files.Resumable, Protocol):
+    """A method at work."""
+
+    trace: list[tuple[int, Mapping[str, float]]]
+
+    def outcome(self, setup: Setup) -> Outcome:
+        """What has been found so far."""
+        ...
+
+
+class Method(Protocol):
+    """A way to find levels."""
+
+    @property
+    def ritz(self) -> bool: ...  # noqa: D102
+    @property
+    def cross(self) -> Any: ...  # noqa: D102
+    @property
+    def accuracy(self) -> float: ...  # noqa: D102
+
+    def players(self, k: int, dim: int) -> int:
+        """How many circuits it needs, where there are ``dim`` levels."""
+        ...
+
+    def arrange(self, ansatz: tuple[QuantumCircuit, ...], k: int) -> tuple[QuantumCircuit, ...]:
+        """The circuit of each player, from one ansatz per player."""
+        ...
+
+    def begin(self, setup: Setup) -> MethodRun:
+        """The run at its start."""
+        ...
+
+
+def eigensolve(
+    H: Hamiltonian,
+    k: int = 1,
+    *,
+    method: Method | ClassicalMethod | None = None,
+    ansatz: QuantumCircuit | Sequence[QuantumCircuit] | None = None,
+    backend: BackendLike = "statevector",
+    which: Literal["SA", "LA"] = "SA",
+    shots: Any = None,
+    sector: SectorLike = "auto",
+    aux: Mapping[str, Any] | None = None,
+    initial: ArrayLike | EigenResult | None = None,
+    bootstrap: int = 200,
+    rng: RngLike = None,
+    callback: Callback | Sequence[Callback] | None = None,
+    checkpoint: str | Path | None = None,
+    checkpoint_every: int = 50,
+    resume: bool = False,
+) -> EigenResult:
+    """The k lowest levels of a Hamiltonian, and circuits that prepare them.
+
+    Args:
+        H: SparsePauliOp, Hermitian array of 2^n rows (dense or SciPy sparse), PennyLane operator, or ``Molecule``.
+        k: levels wanted, 1 to 2^n; 1 is the ground state, and the method then VQE.
+        method: ``EigenGame()`` when None; ``VQD()``, ``SSVQE()``, ``SubspaceExpansion()``; or one that works on the
+            matrix, without ansatz, backend, shots and checkpoint: ``ClassicalEigenGame()``, ``EigenGameMu()``,
+            ``Hotelling()``, ``ParallelDeflation()``, ``Exact()``.
+        ansatz: a circuit without measurements on the qubits of H, or one per player, guards included; None for layers
+            of RY and CX (RY, RZ and CX where H is not real).
+        backend: a name, a backend or a Qiskit ``BackendV2``. Exact values need "statevector".
+        which: "SA" for the lowest levels, "LA" for the highest.
+        shots: None for exact values; else shots per circuit, or a ``ShotPolicy``.
+        sector: pairs (operator, value) of what is conserved: states of other values are pushed above the spectrum.
+            "auto": the electrons and Sz of a molecule's reference, nothing for other kinds of H. None: nothing.
+        aux: further operators by name, whose expectation values are wanted in each level.
+        initial: (j, p) starts of the first j players, or an earlier result to start from; a method that works on the
+            matrix takes (2^n, k) vectors.
+        bootstrap: replicas behind the errors of Ritz values under shots.
+        rng: decides starts and shots.
+        callback: called after each round with a ``Step``, whose state is the ``Standing``; StopIteration ends the run.
+        checkpoint: a file that is written every ``checkpoint_every`` rounds.
+        checkpoint_every: at least 1.
+        resume: go on from ``checkpoint`` instead of starting anew; the same task and seed are asked for.
+
+    Returns:
+        The result; what was reached, after StopIteration or Ctrl-C. A run that did not converge says so in ``status``
+        and in the players' own.
+
+    Raises:
+        TypeError: an argument is of the wrong kind.
+        ValueError: an argument does not fit; nothing has run.
+        ShiftTooSmallError: a shift that was given is below a level that is sought.
+        CapabilityError: the circuit is outside what the backend can do.
+        KeyboardInterrupt: interrupted before anything was found.
+
+    Warns:
+        EigenWarning: players are not independent, or levels are the players' own because cross terms are not measured.
+
+    Example:
+        >>> import qalgs as qa
+        >>> from qiskit.quantum_info import SparsePauliOp
+        >>> result = qa.eigensolve(SparsePauliOp(["ZI", "IZ", "XX"], [1.0, 0.5, 0.25]), k=2, rng=1)
+        >>> result.eigenvalues.round(4)
+        array([-1.5207, -0.559 ])
+    """
+    method = EigenGame() if method is None else method
+    if isinstance(method, ClassicalMethod):
+        _refuse(ansatz=ansatz, shots=shots, checkpoint=checkpoint)
+        task = as_matrix_problem(H, k, which=which, sector=sector)
+        operators = _check_aux(aux, task)
+        return _with_aux(
+            solve(task, k, method, start=initial, seed=as_seed_sequence(rng), callback=callback), operators
+        )
+    problem = as_problem(H, which=which, sector=sector)
+    players = method.players(check_levels(k, problem), problem.dim)
+    check_levels(k, problem, max(0, players - k))
+    seed, machine = as_seed_sequence(rng), get(backend)
+    bootstrap = positive_int(bootstrap, "bootstrap", minimum=0)
+    every = positive_int(checkpoint_every, "checkpoint_every")
+    operators = _check_aux(aux, problem)
+    circuits = method.arrange(as_circuits(ansatz, problem, players), k)
+    starts = _starts(initial, circuits)
+    if checkpoint is not None and not resume and Path(checkpoint).exists():
+        raise ValueError(argument("checkpoint", "name a new file unless `resume` is set", f"{checkpoint} is there"))
+    if resume and (checkpoint is None or not Path(checkpoint).is_file()):
+        raise ValueError(argument("checkpoint", "be a file to resume from", f"it is {checkpoint}"))
+    estimator = estimator_for(circuits, problem.hamiltonian, machine, shots, method.cross, child(seed, _SHOTS))
+    setup = Setup(problem, k, circuits, estimator, machine, shots, child(seed, _GAME), starts)
+    source = f"{problem.name} on {machine.name}"
+    if problem.constant:
+        return _constant(problem, k, circuits, provenance(method, seed, source))
+
+    play = method.begin(setup)
+    own = files.identity(
+        problem.hamiltonian, circuits, seed, starts, method=method, k=k, shots=shots, backend=machine.name
+    )
+    if resume:
+        files.resume(play, checkpoint or "", own)
+    run = drive(files.written(play.rounds(), play, checkpoint, own, every), callback)
+    outcome = play.outcome(setup)
+    if not outcome.players:
+        raise KeyboardInterrupt
+    record = provenance(method, seed, source)
+    result = _package(problem, k, method, setup, run, play, outcome, record, bootstrap, child(seed, _BOOTSTRAP))
+    return _with_aux(result, operators)
+
+
+def _package(
+    problem: EigenProblem,
+    k: int,
+    method: Method,
+    setup: Setup,
+    run: Run,
+    play: MethodRun,
+    outcome: Outcome,
+    record: dict[str, str],
+    bootstrap: int,
+    seed: np.random.SeedSequence,
+) -> EigenResult:
+    M, sign, said = outcome.matrices, problem.sign, []
+    raw, raw_err, order = _own_levels(M, k)
+    values, errors, vectors, all_values = raw, raw_err, _one_hot(order, len(M.H), k), None
+    if method.ritz and M.complete:
+        ritz = rayleigh_ritz(M.H, M.S, threshold=M.threshold)
+        all_values, found = sign * ritz.values, min(k, ritz.rank)
+        values, vectors = np.full(k, np.nan), np.zeros((len(M.H), k), complex)
+        values[:found], vectors[:, :found] = ritz.values[:found], ritz.vectors[:, :found]
+        errors = ritz_errors(M, k, seed, bootstrap)
+        if found < k:
+            said.append(f"The players are not independent: {found} of {k} levels were found.")
+    elif method.ritz:
+        said.append("Levels are the players' own: cross terms, which tell the levels of their span, were not measured.")
+    for text in said:
+        warnings.warn(text, EigenWarning, stacklevel=4)
+    players = judged(outcome.players, 10 * method.accuracy, sign)
+    status, message = run.status, run.message
+    if status is Status.CONVERGED and not np.isfinite(values).all():
+        status, message = Status.FAILED, Status.FAILED.value
+    return EigenResult(
+        eigenvalues=sign * values,
+        eigenvalues_err=errors,
+        energies=sign * raw,
+        energies_err=raw_err,
+        ritz_values=all_values,
+        vectors=vectors,
+        matrices=Matrices(sign * M.H, M.S, M.H_var, M.S_var, sign * M.HS_cov),
+        players=players,
+        basis=outcome.basis,
+        circuits=setup.circuits,
+        aux={},
+        shift=None if outcome.shift is None else sign * outcome.shift,
+        status=status,
+        message=message,
+        history=as_history(play.trace),
+        cost=outcome.cost,
+        counted=outcome.counted,
+        provenance=record,
+        warnings=tuple(said),
+        measure=outcome.measure,
+        wall_seconds=run.wall_seconds,
+    )
+
+
+def _own_levels(M: Matrices, k: int) -> tuple[Real, Real, list[int]]:
+    """(k,) lowest energies of the states themselves with errors, and which states these are."""
+    energies = np.diag(M.H).real
+    order = [int(i) for i in np.argsort(energies, kind="stable")[:k]]
+    values, errors = np.full(k, np.nan), np.full(k, np.nan)
+    values[: len(order)] = energies[order]
+    errors[: len(order)] = np.sqrt(np.diag(M.H_var)[order])
+    return values, errors, order
+
+
+def _one_hot(order: Sequence[int], size: int, k: int) -> Complex:
+    vectors = np.zeros((size, k), complex)
+    vectors[list(order), range(len(order))] = 1
+    return vectors
+
+
+def _with_aux(result: EigenResult, operators: Mapping[str, SparsePauliOp]) -> EigenResult:
+    if not operators:
+        return result
+    values = {name: np.diag(result.transition(operator)).real.copy() for name, operator in operators.items()}
+    return replace(result, aux=values)
+
+
+def _refuse(**given: Any) -> None:
+    """See that nothing is given that only circuits can use.
+
+    Raises:
+        ValueError: something is.
+    """
+    for name, value in given.items():
+        if value is not None:
+            raise ValueError(argument(name, "be None with a method that works on the matrix", f"it is {value!r}"))
+
+
+def _check_aux(aux: Mapping[str, Any] | None, problem: EigenProblem | MatrixProblem) -> dict[str, SparsePauliOp]:
+    found = {}
+    for name, value in (aux or {}).items():
+        operator, _ = as_operator(value)
+        if operator.num_qubits != problem.num_qubits:
+            must = f"act on {problem.num_qubits} qubits as H"
+            raise ValueError(argument(f"aux[{name!r}]", must, f"it acts on {operator.num_qubits}"))
+        found[str(name)] = operator
+    return found
+
+
+def _starts(initial: ArrayLike | EigenResult | None, circuits: Sequence[QuantumCircuit]) -> tuple[Real | None, ...]:
+    """Starts of the first players."""
+    if initial is None:
+        return ()
+    if isinstance(initial, EigenResult):
+        rows: list[Real] = [player.parameters for player in initial.players]
+    else:
+        rows = list(finite_array(initial, "initial", ndim=2))
+    if len(rows) > len(circuits):
+        must = f"have at most {len(circuits)} rows, one for each player"
+        raise ValueError(argument("initial", must, f"it has {len(rows)}"))
+    for r, (row, circuit) in enumerate(zip(rows, circuits, strict=False)):
+        if len(row) != circuit.num_parameters:
+            must = f"have {circuit.num_parameters} numbers for player {r}"
+            raise ValueError(argument("initial", must, f"it has {len(row)}"))
+    return tuple(np.array(row, float) for row in rows)
+
+
+def _constant(
+    problem: EigenProblem, k: int, circuits: tuple[QuantumCircuit, ...], record: dict[str, str]
+) -> EigenResult:
+    """H is a number: every state is a level, and nothing has to be run."""
+    level = problem.sign * mean_level(problem.hamiltonian)
+    values, zero = np.full(k, level), np.zeros(k)
+    empty = np.zeros((0, 0))
+    text = "H is a multiple of the identity: every state has this energy."
+    return EigenResult(
+        eigenvalues=values,
+        eigenvalues_err=zero,
+        energies=values,
+        energies_err=zero,
+        ritz_values=values,
+        vectors=np.zeros((0, k), complex),
+        matrices=Matrices(empty.astype(complex), empty.astype(complex), empty, empty, empty),
+        players=(),
+        basis=(),
+        circuits=circuits,
+        aux={},
+        shift=None,
+        status=Status.CONVERGED,
+        message=text,
+        history=as_history(()),
+        cost=Cost(),
+        counted={},
+        provenance=record,
+        warnings=(text,),
+        wall_seconds=0.0,
+    )

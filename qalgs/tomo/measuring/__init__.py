@@ -1,0 +1,1 @@
+"""Choosing settings, running them, and keeping what has been measured."""
