@@ -1,7 +1,6 @@
 """Variational algorithms on placements: fidelity-map schedules, walks and co-location."""
 
 from qalgs.vqa.colocation import ColocationResult as ColocationResult
-from qalgs.vqa.colocation import VariationalJob as VariationalJob
 from qalgs.vqa.colocation import colocate as colocate
 from qalgs.vqa.costs import DeviceTime as DeviceTime
 from qalgs.vqa.packing import Demand as Demand
@@ -16,6 +15,7 @@ from qalgs.vqa.policies import RandomJump as RandomJump
 from qalgs.vqa.queue import batches as batches
 from qalgs.vqa.result import QAOAResult as QAOAResult
 from qalgs.vqa.result import VQEResult as VQEResult
+from qalgs.vqa.rounds import VariationalJob as VariationalJob
 from qalgs.vqa.schedules import Schedule as Schedule
 from qalgs.vqa.stopping import Plateau as Plateau
 from qalgs.vqa.verb import qaoa as qaoa

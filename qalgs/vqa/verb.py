@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -11,35 +10,24 @@ from numpy.typing import ArrayLike, NDArray
 from qiskit.circuit import QuantumCircuit
 from qiskit.quantum_info import SparsePauliOp
 
-from qalgs.backends import Backend, BackendLike, Calibration, Program, as_backend
-from qalgs.callbacks import Progress
+from qalgs.backends import BackendLike, as_backend
 from qalgs.checks import (
     RngLike,
-    argument,
     as_seed_sequence,
-    child,
     generator,
     positive_int,
-    shots_or_none,
 )
-from qalgs.circuits import ExpectationObjective, hardware_efficient
+from qalgs.circuits import hardware_efficient
 from qalgs.circuits import qaoa as qaoa_circuit
-from qalgs.evaluation import Objective, Query
 from qalgs.optimizers import COBYLA, Optimizer
 from qalgs.problems import MaxCut, Molecule
-from qalgs.results import provenance
-from qalgs.run import Callback, Status, drive
+from qalgs.run import Callback
 from qalgs.vqa.costs import DeviceTime
-from qalgs.vqa.placements import Pool, placement_pool
-from qalgs.vqa.policies import Policy, Stage, stages
-from qalgs.vqa.problem import as_operator, calibration_of, check_circuit, exact_reference, start_point
+from qalgs.vqa.policies import Policy
+from qalgs.vqa.preparing import prepare_run
+from qalgs.vqa.problem import as_operator, exact_reference
 from qalgs.vqa.result import QAOAResult, VQEResult
-from qalgs.vqa.running import Progressed, Trail, VariationalRun
 from qalgs.vqa.stopping import Plateau
-from qalgs.vqa.walk import WalkPlan
-
-_START, _PLAN, _SHOTS, _OPTIMIZER, _LAST = range(5)
-"""Keys of the random streams."""
 
 
 def vqe(
@@ -100,7 +88,7 @@ def vqe(
     hamiltonian = as_operator(H)
     n = int(hamiltonian.num_qubits or 0)
     circuit = hardware_efficient(n, reps=3, rotations=("ry", "rz")) if ansatz is None else ansatz
-    run = _prepare(
+    run = prepare_run(
         hamiltonian,
         circuit,
         optimizer=_cobyla(circuit, max_evaluations, 1.0) if optimizer is None else optimizer,
@@ -170,8 +158,8 @@ def qaoa(
     seed = as_seed_sequence(rng)
     final_shots = positive_int(final_shots, "final_shots")
     if initial is None:
-        initial = generator(seed, _START).uniform(0, np.pi / 2, 2 * depth)
-    run = _prepare(
+        initial = generator(seed).uniform(0, np.pi / 2, 2 * depth)
+    run = prepare_run(
         hamiltonian,
         circuit,
         optimizer=_cobyla(circuit, max_evaluations, 0.3) if optimizer is None else optimizer,
@@ -195,203 +183,9 @@ def qaoa(
     return QAOAResult(**facts, bits=bits, best_cost=best, ratio=ratio)
 
 
-@dataclass
-class Prepared:
-    """A checked run with its plan, before anything is evaluated."""
-
-    circuit: QuantumCircuit
-    backend: Backend
-    pool: Pool | None
-    plan: WalkPlan | None
-    run: VariationalRun
-    objectives: _Objectives
-    seed: np.random.SeedSequence
-    record: dict[str, str]
-
-    def finish(
-        self, callback: Callback | Sequence[Callback] | None, name: str, reference: float | None, notes: tuple[str, ...]
-    ) -> dict[str, Any]:
-        """Run to the end; the fields of a ``VQEResult``."""
-        watchers = [callback] if callable(callback) else list(callback or ())
-        ran = drive(self.run.iterate(), [*watchers, Progress(name, show=("energy", "esp"))])
-        if ran.last is None:
-            raise KeyboardInterrupt
-        reached: Progressed = ran.last.state
-        x = self.run.x
-        energy, err = self.objectives.last(reached.stage, x, self.run.trail)
-        plan = self.plan
-        ended = ran.status in (Status.STOPPED, Status.INTERRUPTED)
-        n = self.circuit.num_qubits
-        return {
-            "energy": energy,
-            "energy_err": err,
-            "parameters": x,
-            "status": ran.status,
-            "message": ran.message if ended else self.run.message,
-            "history": self.run.trail.columns(),
-            "placements": np.zeros((0, n), np.int64) if plan is None else plan.placements,
-            "esp": np.zeros(0) if plan is None else plan.scores,
-            "targets": np.zeros(0) if plan is None else plan.targets,
-            "reference": reference,
-            "evaluations": len(self.run.trail.rows),
-            "device_seconds": self.run.trail.clock.seconds(self.run.trail.cost),
-            "cost": self.run.trail.cost,
-            "warnings": notes,
-            "provenance": self.record,
-            "circuit": self.circuit,
-        }
-
-    def sample(self, x: NDArray[np.float64], shots: int) -> dict[int, int]:
-        """Outcomes at a point on the last placement; qubit i of the circuit is bit i."""
-        circuit = self.circuit if self.pool is None else self.pool.circuit
-        where = None if self.plan is None else tuple(int(q) for q in self.plan.placements[-1])
-        program = self.backend.prepare(circuit, qubits=where)
-        counts = self.backend.sample(program, x, shots=shots, rng=child(self.seed, _LAST, 1)).outcomes[0]
-        if self.pool is None:
-            return counts
-        moved: dict[int, int] = {}
-        for outcome, times in counts.items():
-            bits = sum(((outcome >> q) & 1) << i for i, q in enumerate(self.pool.final))
-            moved[bits] = moved.get(bits, 0) + times
-        return moved
-
-
-class _Objectives:
-    """The energy on each placement, prepared once."""
-
-    def __init__(
-        self,
-        backend: Backend,
-        circuit: QuantumCircuit,
-        hamiltonian: SparsePauliOp,
-        shots: tuple[int | None, ...],
-        seed: np.random.SeedSequence,
-    ) -> None:
-        self._backend, self._circuit, self._hamiltonian = backend, circuit, hamiltonian
-        self._shots, self._seed = shots, seed
-        self._programs: dict[tuple[int, ...] | None, Program] = {}
-        self._made: dict[tuple[tuple[int, ...] | None, int | None], ExpectationObjective] = {}
-
-    def prepare(self, planned: Sequence[Stage]) -> None:
-        """Transpile every placement beforehand."""
-        for stage in planned:
-            self._program(stage.placement)
-
-    def __call__(self, stage: Stage) -> Objective:
-        """The objective of a stage."""
-        shots = self._shots[min(stage.cycle, len(self._shots) - 1)]
-        key = (stage.placement, shots)
-        if key not in self._made:
-            program = self._program(stage.placement)
-            seed = child(self._seed, len(self._made))
-            self._made[key] = ExpectationObjective(self._backend, program, shots=shots, rng=seed)
-        return self._made[key]
-
-    def last(self, stage: Stage, x: NDArray[np.float64], trail: Trail) -> tuple[float, float]:
-        """The energy at the end, from shots that chose nothing."""
-        answer = self(stage).evaluate(Query(x[None]))
-        trail.add(answer, stage)
-        return float(answer.value[0]), 0.0 if answer.value_err is None else float(answer.value_err[0])
-
-    def _program(self, placement: tuple[int, ...] | None) -> Program:
-        if placement not in self._programs:
-            self._programs[placement] = self._backend.prepare(self._circuit, self._hamiltonian, qubits=placement)
-        return self._programs[placement]
-
-
-def _prepare(
-    hamiltonian: SparsePauliOp,
-    circuit: QuantumCircuit,
-    *,
-    optimizer: Optimizer[Any],
-    schedule: Policy | None,
-    backend: Backend,
-    shots: int | Sequence[int] | None,
-    max_evaluations: int,
-    restarts: bool | None,
-    initial: ArrayLike | None,
-    stop: Plateau | None,
-    device_time: DeviceTime | None,
-    rng: RngLike,
-) -> Prepared:
-    max_evaluations = positive_int(max_evaluations, "max_evaluations")
-    seed = as_seed_sequence(rng)
-    per_cycle = _shots(shots)
-    check_circuit(circuit, hamiltonian)
-    x = start_point(initial, circuit.num_parameters, child(seed, _START))
-    pool, plan = None, None
-    planned = [Stage(0, None, 1.0, False)]
-    circuit_run, operator = circuit, hamiltonian
-    if schedule is not None:
-        pool = placement_pool(calibration_of(backend), circuit)
-        plan = schedule.plan(pool, rng=child(seed, _PLAN))
-        planned = stages(schedule, plan, optimizer)
-        circuit_run, operator = pool.circuit, pool.observable(hamiltonian)
-    if len(per_cycle) not in (1, len(planned)):
-        must = f"be one number or one for each of {len(planned)} cycles"
-        raise ValueError(argument("shots", must, f"there are {len(per_cycle)}"))
-    objectives = _Objectives(backend, circuit_run, operator, per_cycle, child(seed, _SHOTS))
-    objectives.prepare(planned)
-    first = objectives(planned[0])
-    if optimizer.uses_gradient and not getattr(first, "has_gradient", True):
-        must = f"do without gradients on {backend.name}" + (" with shots" if per_cycle[0] else "")
-        raise ValueError(
-            argument("optimizer", must, f"{type(optimizer).__name__} asks for them; take COBYLA() or SPSA()")
-        )
-    run = VariationalRun(
-        planned,
-        objectives,
-        optimizer,
-        x,
-        max_evaluations,
-        restarts=optimizer.on_change == "restart" if restarts is None else restarts,
-        sampled=per_cycle[0] is not None,
-        stop=stop,
-        seed=child(seed, _OPTIMIZER),
-        trail=Trail(device_time or DeviceTime()),
-    )
-    if pool is not None and schedule is not None:
-        run.replan = _replanner(backend, circuit, schedule, optimizer, pool.calibration, objectives, child(seed, _PLAN))
-    record = provenance((optimizer, schedule), seed, backend.name)
-    return Prepared(circuit, backend, pool, plan, run, objectives, seed, record)
-
-
-def _replanner(
-    backend: Backend,
-    circuit: QuantumCircuit,
-    policy: Policy,
-    optimizer: Optimizer[Any],
-    known: Calibration,
-    objectives: _Objectives,
-    seed: np.random.SeedSequence,
-) -> Any:
-    """Plans the rest of a run anew, from where it stands, whenever the backend's calibration has changed."""
-    latest = known
-
-    def replan(cycle: int, stage: Stage) -> list[Stage] | None:
-        nonlocal latest
-        now = calibration_of(backend)
-        if now is latest or now.digest == latest.digest:
-            return None
-        latest = now
-        pool = placement_pool(now, circuit)
-        plan = policy.plan(pool, start=stage.placement, first=cycle, rng=child(seed, cycle))
-        fresh = stages(policy, plan, optimizer, first=cycle)
-        objectives.prepare(fresh)
-        return fresh
-
-    return replan
-
-
 def _cobyla(circuit: QuantumCircuit, max_evaluations: int, rhobeg: float) -> COBYLA:
     """COBYLA that leaves the end of the run to the run; it wants two evaluations more than there are parameters."""
     return COBYLA(rhobeg=rhobeg, max_evaluations=max(max_evaluations, circuit.num_parameters + 2))
-
-
-def _shots(shots: int | Sequence[int] | None) -> tuple[int | None, ...]:
-    if shots is None or not isinstance(shots, Sequence):
-        return (shots_or_none(shots),)
-    return tuple(positive_int(number, "shots") for number in shots)
 
 
 def _diagonal(cost: SparsePauliOp) -> NDArray[np.float64] | None:

@@ -7,9 +7,9 @@ import pytest
 
 import qalgs as qa
 from qalgs.optimizers import SPSA
-from qalgs.vqa.colocation import disturbed
 from qalgs.vqa.merged import MergedPrograms, marginal
 from qalgs.vqa.packing import Spacing
+from qalgs.vqa.rounds import disturbed
 
 H = qa.problems.transverse_field_ising(2, h=0.8)
 ANSATZ = qa.circuits.hardware_efficient(2, reps=1)
