@@ -29,6 +29,7 @@ from qalgs.eigen import SubspaceExpansion as SubspaceExpansion
 from qalgs.eigen import eigensolve as eigensolve
 from qalgs.linear import HHL as HHL
 from qalgs.linear import QSVT as QSVT
+from qalgs.linear import VQLS as VQLS
 from qalgs.linear import Adiabatic as Adiabatic
 from qalgs.linear import ChebyshevLCU as ChebyshevLCU
 from qalgs.linear import LinearResult as LinearResult

@@ -8,25 +8,11 @@ from collections.abc import Sequence
 
 def main(args: Sequence[str] | None = None) -> int:
     """Run the command line; the exit code is 0 when done, 2 for a bad request, 130 if interrupted without a result."""
-    import tyro
-
     from qalgs.backends import BackendError
-    from qalgs.cli import about, demo, devices, jobs, rehearse, tomography
+    from qalgs.cli.commands import parsed
 
-    commands = {
-        "demo": demo.demo,
-        "tomography": tomography.tomography,
-        "backends": devices.backends,
-        "calibration": devices.calibration,
-        "layouts": devices.layouts,
-        "jobs": jobs.jobs,
-        "rehearse": rehearse.rehearse,
-        "about": about.about,
-    }
     try:
-        tyro.extras.subcommand_cli_from_dict(
-            commands, prog="qalgs", description="Quantum algorithms that run for real.", args=args
-        )
+        parsed(sys.argv[1:] if args is None else args)()
     except (ValueError, TypeError, MemoryError, OSError, BackendError) as error:
         sys.stderr.write(f"qalgs: {error}\n")
         return 2

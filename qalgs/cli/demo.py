@@ -18,7 +18,7 @@ from qalgs.cli.tomography import Options, figure, fitted, report
 from qalgs.tomo import LBFGS, measure_paulis, tomography
 
 _OPTIONS = Options(
-    state="ghz", qubits=8, backend="noisy:fake_fez", fraction=0.2, shots=2048, rank=4, bootstrap=10, seed=7
+    state="ghz", qubits=8, backend="noisy:fake_fez", fraction=0.2, shots=2048, rank=4, bootstrap=10, rng=7
 )
 
 
@@ -36,18 +36,18 @@ def demo(out: Annotated[Path, tyro.conf.arg(help="Folder for the results.")] = P
         shots=o.shots,
         backend=backend,
         qubits=exact.layout,
-        rng=o.seed,
+        rng=o.rng,
         callback=bar,
     )
     print(f"measured     {data}")
-    result = fitted(data, o.local_sfgd, target, o, as_seed_sequence(o.seed), bar)
+    result = fitted(data, o.local_sfgd, target, o, as_seed_sequence(o.rng), bar)
     print(result)
     report(result, target)
     truth = float(backend.expect(exact).values[0, 0])
     print(f"truth        {truth:.4f}, readout errors included: the simulator knows, a device would not")
-    pooled = tomography(data, rank=o.rank, bootstrap=0, rng=o.seed).fidelity(target).value
+    pooled = tomography(data, rank=o.rank, bootstrap=0, rng=o.rng).fidelity(target).value
     print(f"beside it    {pooled:.4f} by L-BFGS with all the data in one place")
-    claim = fitted(data, LBFGS(), target, replace(o, rank=1, bootstrap=0), as_seed_sequence(o.seed), bar)
+    claim = fitted(data, LBFGS(), target, replace(o, rank=1, bootstrap=0), as_seed_sequence(o.rng), bar)
     print(
         f"beware       {claim.fidelity(target).value:.4f} is what a rank-1 fit claims; its misfit is {claim.misfit:.2f}"
     )

@@ -6,12 +6,25 @@ import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
+
+from qalgs.cli.config import CONFIG
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from qalgs.tomo import TomographyResult
+
+class Result(Protocol):
+    """What any method returns."""
+
+    @property
+    def provenance(self) -> Mapping[str, str]:
+        """Method, seed, versions and time."""
+        ...
+
+    def save(self, path: str | Path, /) -> None:
+        """Write ``path.npz`` and ``path.json``."""
+        ...
 
 
 def run_folder(out: Path | None, command: str) -> Path:
@@ -21,9 +34,14 @@ def run_folder(out: Path | None, command: str) -> Path:
     return folder
 
 
-def write_run(folder: Path, config: Mapping[str, Any], result: TomographyResult, figure: Figure) -> None:
+def write_config(folder: Path, config: Mapping[str, Any]) -> None:
+    """Write the settings, before the run: an interrupted one can then be resumed."""
+    (folder / CONFIG).write_text(_toml(config), encoding="utf-8")
+
+
+def write_run(folder: Path, config: Mapping[str, Any], result: Result, figure: Figure) -> None:
     """Write everything about one run."""
-    (folder / "config.toml").write_text(_toml(config), encoding="utf-8")
+    write_config(folder, config)
     (folder / "environment.json").write_text(json.dumps(result.provenance, indent=2) + "\n", encoding="utf-8")
     result.save(folder / "result")
     figure.savefig(folder / "figure.png", dpi=150, bbox_inches="tight")

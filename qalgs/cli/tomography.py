@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import shlex
 import warnings
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 import numpy as np
 import tyro
@@ -14,8 +15,9 @@ from qalgs import circuits, problems
 from qalgs.backends import get
 from qalgs.callbacks import Progress
 from qalgs.checks import argument, as_seed_sequence, child, positive_int
+from qalgs.cli.config import Shared
 from qalgs.cli.machines import as_config, on_ranks, resume_line
-from qalgs.cli.output import run_folder, write_run
+from qalgs.cli.output import run_folder, write_config, write_run
 from qalgs.engines import RayEngine, get_engine
 from qalgs.engines.launch import cores, under_mpi
 from qalgs.run import Status
@@ -46,24 +48,24 @@ _STATE, _MEASURE, _FIT = 0, 1, 2
 _STATES_SHOWN = 8
 _SMALL = 4
 _WIDEST = 16
+_CHECKPOINT = "checkpoint"
+"""Where an interrupted run of Local SFGD lies in its folder, unless it was given a place of its own."""
 
 
-@dataclass(frozen=True)
-class Options:
+@dataclass(frozen=True, kw_only=True)
+class Options(Shared):
     """Measure a state on a backend and reconstruct it."""
 
     state: Literal["ghz", "w", "haar"] = "ghz"
     """What to prepare."""
     qubits: int = 4
     """How many qubits."""
-    backend: str = "aer"
-    """Where to measure: statevector, aer, noisy:fake_fez, ..."""
     fraction: float | None = None
     """Measure random settings until they contain this share of the 4**n Paulis. Without this and `settings`: every
     setting up to 4 qubits, 0.2 above."""
     settings: int | None = None
     """Measure this many random settings instead."""
-    shots: int = 2048
+    shots: int | None = 2048
     """Shots per setting."""
     calibrate_readout: bool = False
     """Measure the readout errors first, and reconstruct the state behind them."""
@@ -78,12 +80,12 @@ class Options:
     """With `--engine mpi`: processes to start; one per core, but no more than machines, by default."""
     ray_address: str | None = None
     """With `--engine ray`: the cluster to use, such as auto; one is started on this computer by default."""
-    seed: int = 0
-    """Same seed, same answer."""
-    out: Path | None = None
-    """Folder for the results; runs/tomography-<time> by default."""
-    dry_run: bool = False
-    """Only say what would be measured."""
+
+    def resumed(self, folder: Path) -> Self:
+        """The settings that go on with the run in ``folder``; one that had finished no round begins again."""
+        saved = self.local_sfgd.checkpoint or str(folder / _CHECKPOINT)
+        method = replace(self.local_sfgd, checkpoint=saved, resume=Path(saved).is_file())
+        return replace(self, out=folder, local_sfgd=method)
 
 
 def tomography(options: Annotated[Options, tyro.conf.arg(name="")]) -> None:
@@ -106,7 +108,7 @@ def run(options: Options, command: str) -> None:
             get_engine("mpi")  # ranks above 0 serve here, and leave when rank 0 is done
         if options.ray_address is not None:
             method = replace(method, engine=RayEngine(options.ray_address))
-    seed = as_seed_sequence(options.seed)
+    seed = as_seed_sequence(options.rng)
     make_circuit, make_state = _FAMILIES[options.state]
     circuit = make_circuit(options.qubits, child(seed, _STATE))
     target = make_state(options.qubits, child(seed, _STATE))
@@ -120,9 +122,15 @@ def run(options: Options, command: str) -> None:
     bar = Progress(options.state)
     data = _data(options, circuit, child(seed, _MEASURE), bar)
     folder = run_folder(options.out, command)
+    config = as_config(options) | {"out": str(folder)}
+    write_config(folder, config)
     data.save(folder / "data")
     print(f"measured     {data}")
-    if isinstance(method, LocalSFGD) and method.checkpoint is not None and under_mpi():
+    own = folder / _CHECKPOINT
+    if isinstance(method, LocalSFGD) and method.checkpoint is None and data.complete:
+        own.unlink(missing_ok=True)
+        method = replace(method, checkpoint=str(own))
+    if isinstance(options.local_sfgd.checkpoint, str) and under_mpi():
         print(f"checkpoint   should this job die: {resume_line(options, command)}")
     try:
         result = fitted(data, method, target, options, child(seed, _FIT), bar)
@@ -131,8 +139,12 @@ def run(options: Options, command: str) -> None:
         return
     print(result)
     report(result, target)
-    write_run(folder, as_config(options) | {"out": str(folder)}, result, figure(result, target, options))
+    write_run(folder, config, result, figure(result, target, options))
     print(f"written to   {folder}/  (figure.png, data, result, config.toml, environment.json)")
+    if result.status is not Status.INTERRUPTED:
+        own.unlink(missing_ok=True)
+    elif own.is_file():
+        print(f"to go on     qalgs {command} --resume {shlex.quote(str(folder))}")
 
 
 def fitted(
@@ -171,6 +183,8 @@ def _data(options: Options, circuit: Any, seed: np.random.SeedSequence, bar: Pro
     """What was measured, once: a resumed run finds it beside its checkpoint."""
     checkpoint = options.local_sfgd.checkpoint if options.method == "local-sfgd" else None
     beside = None if checkpoint is None else Path(f"{checkpoint}.data")
+    if beside is not None and options.out is not None and Path(checkpoint) == options.out / _CHECKPOINT:
+        beside = options.out / "data"
     if beside is not None and options.local_sfgd.resume:
         return CountsData.load(beside)
     readout = "calibrate" if options.calibrate_readout else None

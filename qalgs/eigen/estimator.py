@@ -69,7 +69,7 @@ class Estimator(Protocol):
 
     @property
     def measures(self) -> str:
-        """ "cross" when it measures <psi_j|H|psi> and <psi_j|psi>, "overlap" when |<psi_j|psi>|^2 alone."""
+        """What of the parents: "cross" for <psi_j|H|psi> and <psi_j|psi>, "overlap" for |<psi_j|psi>|^2 alone."""
         ...
 
     def evaluate(self, questions: Sequence[Question]) -> list[Answer]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
@@ -17,15 +18,18 @@ from qalgs.eigen.deflation import (
     SumDeflation,
     VQDDeflation,
 )
+from qalgs.eigen.errors import EigenWarning
 from qalgs.eigen.game import EigenPlay
 from qalgs.eigen.outcome import Setup
 from qalgs.eigen.problem import EigenProblem
 from qalgs.eigen.shift import ShiftRule, mean_level, one_norm, spectral_bounds
-from qalgs.optimizers import LBFGSB, SPSA, Adam, GradientDescent, Optimizer
+from qalgs.optimizers import BFGS, LBFGSB, SLSQP, SPSA, Adam, GradientDescent, Optimizer
 
 _MANY_PARAMETERS = 40
 """Above it, a gradient by shifts takes more circuits than two random directions are worth."""
 _FTOL, _MEMORY = 1e-15, 20
+_FORGET = 0.99
+"""Players that play at once see large gradients for as long as their parents are junk; these must not slow the end."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,7 +95,7 @@ class Play:
         if chosen == "auto":
             if exact:
                 together = self.schedule != "sequential"
-                return Adam(0.05) if together else LBFGSB(gtol=self.gtol, ftol=_FTOL, memory=_MEMORY)
+                return Adam(0.05, beta2=_FORGET) if together else LBFGSB(gtol=self.gtol, ftol=_FTOL, memory=_MEMORY)
             chosen = "descent" if size <= _MANY_PARAMETERS else SPSA()
         if chosen == "descent":
             return GradientDescent(rate)
@@ -109,6 +113,10 @@ class Play:
         rule = ShiftRule(shift, mean_level(setup.problem.hamiltonian), bounds, many)
         sizes = [circuit.num_parameters for circuit in setup.circuits]
         exact = setup.estimator.exact
+        for one in self.optimizer if isinstance(self.optimizer, tuple | list) else (self.optimizer,):
+            if not exact and isinstance(one, LBFGSB | BFGS | SLSQP):
+                text = f"{type(one).__name__} trusts its gradients, which shots spoil; Adam, descent and SPSA do not."
+                warnings.warn(text, EigenWarning, stacklevel=5)
 
         def optimizer(r: int, rate: float) -> Optimizer[Any]:
             return self.optimizer_of(r, sizes[r], rate, exact=exact)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -79,8 +80,8 @@ def between(
     """From an operator to its (K, K) matrix between the players' states; NaN where it cannot be measured."""
 
     def measure(operator: SparsePauliOp) -> Complex:
-        words = [int(word) for word in np.frombuffer(repr(operator.to_list()).encode(), np.uint8)]
-        own = child(seed, _OPERATOR, *words)
+        words = np.frombuffer(hashlib.sha256(repr(operator.to_list()).encode()).digest(), np.uint32)
+        own = child(seed, _OPERATOR, *words.tolist())
         estimator = estimator_for(circuits, operator, backend, shots, cross, own)
         found = np.full((len(points), len(points)), np.nan, complex)
         for j, right in enumerate(points):

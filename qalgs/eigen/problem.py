@@ -6,7 +6,7 @@ rest of the room ever sees; ``sign`` brings them back.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -139,11 +139,11 @@ def as_circuits(
         reps = max(1, min(general, 2 * n))
         return (hardware_efficient(n, reps=reps, rotations=("ry",) if problem.real else ("ry", "rz")),) * players
     given = (ansatz,) * players if isinstance(ansatz, QuantumCircuit) else tuple(ansatz)
+    for circuit in given:
+        _check_ansatz(circuit, n)
     if len(given) < players:
         must = f"be one circuit or one for each of {players} players, guards included"
         raise ValueError(argument("ansatz", must, f"it holds {len(given)}"))
-    for circuit in given:
-        _check_ansatz(circuit, n)
     return given[:players]
 
 
@@ -190,11 +190,15 @@ def _from_matrix(H: ArrayLike) -> SparsePauliOp:
     return SparsePauliOp.from_operator(Operator((matrix + matrix.conj().T) / 2), atol=1e-14 * scale, rtol=0)
 
 
-def _with_penalties(H: SparsePauliOp, charges: Iterable[Charge]) -> tuple[SparsePauliOp, int]:
+def _with_penalties(H: SparsePauliOp, charges: Sequence[Charge]) -> tuple[SparsePauliOp, int]:
     """H + mu sum_Q (Q - q)^2, with mu the width of the spectrum, and the number of states that remain."""
     n = int(H.num_qubits or 0)
     total, dim = H, 1 << n
     inside = np.ones(1 << n, bool) if n <= _COUNTED else None
+    width = 0.0
+    if charges:
+        bounds = spectral_bounds(H)
+        width = bounds.upper - bounds.lower
     for operator, value in charges:
         (charge,) = check_observables(operator, n)
         value = real(value, "sector")
@@ -202,8 +206,7 @@ def _with_penalties(H: SparsePauliOp, charges: Iterable[Charge]) -> tuple[Sparse
         if one_norm(commutator) > _COMMUTES:
             raise ValueError(argument("sector", "hold operators that commute with H", "one does not"))
         off = charge - value * SparsePauliOp("I" * n)
-        bounds = spectral_bounds(H)
-        total = total + (bounds.upper - bounds.lower) * (off @ off)
+        total = total + width * (off @ off)
         if inside is not None and not charge.paulis.x.any():
             inside &= np.abs(_diagonal(charge) - value) < 0.5
             dim = int(inside.sum())

@@ -147,7 +147,8 @@ class EigenResult:
     def transition(self, op: Any) -> Complex:
         """(k, k) matrix of an operator between the levels: expectation values, and transition moments beside them.
 
-        On the run's own backend, with its shots; by exact simulation for a result from a file.
+        On the run's own backend, with its shots; by exact simulation for a result from a file. NaN where a level was
+        not found, or cross terms are not measured.
 
         Args:
             op: anything that ``eigensolve`` reads as a Hamiltonian.
@@ -165,7 +166,12 @@ class EigenResult:
         else:
             states = self._states()
             matrix = states.conj().T @ (operator.to_matrix(sparse=True) @ states)
-        return self.vectors.conj().T @ matrix @ self.vectors
+        known, size = np.isfinite(matrix), np.abs(self.vectors)
+        found = self.vectors.conj().T @ np.where(known, matrix, 0) @ self.vectors
+        lost = np.flatnonzero(size.sum(axis=0) == 0)
+        found[size.T @ ~known @ size > 0] = np.nan
+        found[lost], found[:, lost] = np.nan, np.nan
+        return found
 
     def save(self, path: str | Path) -> None:
         """Write ``path.npz`` (arrays, and the circuits as QPY) and ``path.json`` (facts)."""

@@ -20,3 +20,4 @@ from qalgs.linear.solver import count_queries as count_queries
 from qalgs.linear.solver import state_distance as state_distance
 from qalgs.linear.system import LinearSystem as LinearSystem
 from qalgs.linear.verb import linear_solve as linear_solve
+from qalgs.linear.vqls import VQLS as VQLS

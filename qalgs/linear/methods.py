@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from qalgs.checks import argument
 from qalgs.evaluation import Cost
-from qalgs.linear.running import Execute, Execution, Measured, task
+from qalgs.linear.running import Execute, Execution, Executor, Measured, task
 from qalgs.linear.solver import QueryCount, Solver
 from qalgs.linear.system import LinearSystem
 from qalgs.run import Status, Step
@@ -53,7 +53,7 @@ class Method(Protocol):
         *,
         eps: float,
         x0: NDArray[Any] | None,
-        execute: Execute,
+        execute: Executor,
         seed: np.random.SeedSequence,
     ) -> Generator[Step, None, Status]:
         """Steps whose state is a ``Solved``; ``x0`` is a (d,) start in the scaled system's units."""

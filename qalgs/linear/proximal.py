@@ -41,6 +41,7 @@ class ProximalPoint:
     """One or several proximal-point steps, each solved by ``solver``.
 
     Raises:
+        TypeError: ``solver`` prepares no state by queries.
         ValueError: a setting is out of its range.
     """
 
@@ -65,6 +66,9 @@ class ProximalPoint:
     """Whether "auto" may decide not to wrap; otherwise it takes the cheapest wrapper."""
 
     def __post_init__(self) -> None:
+        if not hasattr(self.solver, "estimate_queries"):
+            must = "be QSVT(), ChebyshevLCU(), HHL() or Adiabatic()"
+            raise TypeError(argument("solver", must, f"it is {self.solver!r}"))
         if self.eta not in ("auto", "paper"):
             real(self.eta, "eta", above=0)
         positive_int(self.steps, "steps")

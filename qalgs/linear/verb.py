@@ -43,8 +43,8 @@ def linear_solve(
     Args:
         A: (N, N) invertible matrix, dense or sparse, or a ``LinearSystem``.
         b: (N,) right-hand side; None with a ``LinearSystem``.
-        method: ``QSVT()`` when None; ``ChebyshevLCU()``, ``HHL()``, ``Adiabatic()``, ``VQLS()``, or one of these inside
-            ``ProximalPoint(solver=...)``; ``ResidualCorrection()`` and ``StartOnly()``.
+        method: ``QSVT()`` when None; ``ChebyshevLCU()``, ``HHL()``, ``Adiabatic()``, or one of these inside
+            ``ProximalPoint(solver=...)``; ``ResidualCorrection()``, ``VQLS()`` and ``StartOnly()``.
         eps: largest distance of the prepared state from the true one, the phase left open.
         x0: (N,) start, for the methods that take one.
         backend: where the circuit runs. Exact amplitudes need "aer" or "statevector"; oracles are matrix gates, which

@@ -36,7 +36,7 @@ from qalgs.vqa.placements import Pool, placement_pool
 from qalgs.vqa.policies import Nest, Stage, stages
 from qalgs.vqa.problem import as_operator, calibration_of, check_circuit, exact_reference, start_point
 from qalgs.vqa.result import VQEResult
-from qalgs.vqa.rounds import Device, RegionByRegion, Rounds, VariationalJob, Whole
+from qalgs.vqa.rounds import Device, RegionByRegion, Rounds, VariationalJob, Whole, regions
 from qalgs.vqa.running import Trail, VariationalRun
 from qalgs.vqa.together import plan_together
 from qalgs.vqa.walk import WalkPlan
@@ -106,7 +106,7 @@ def colocate(
     """Run several variational programs side by side on one device.
 
     Args:
-        jobs: P programs with schedules of the same number of cycles.
+        jobs: P programs; their delays stagger them.
         backend: with a calibration: noisy:... or ibm:... .
         shots: per merged circuit.
         buffer: idle qubits, at least, between two regions.
@@ -135,9 +135,7 @@ def colocate(
     """
     if not jobs:
         raise ValueError(argument("jobs", "hold at least one job", "it is empty"))
-    cycles = {job.schedule.cycles for job in jobs}
-    if len(cycles) > 1:
-        raise ValueError(argument("jobs", "have schedules of the same number of cycles", f"they have {sorted(cycles)}"))
+    delays = [positive_int(job.delay, "delay", minimum=0) for job in jobs]
     shots = positive_int(shots, "shots")
     max_evaluations = positive_int(max_evaluations, "max_evaluations")
     machine = as_backend(backend)
@@ -151,6 +149,7 @@ def colocate(
         calibration,
         buffer=buffer,
         moves=moves,
+        delays=delays,
     )
     whole = machine.capabilities.remote if merged is None else merged
     chi = real(crosstalk, "crosstalk", low=0)
@@ -164,12 +163,12 @@ def colocate(
         _program(job, pool, plan, max_evaluations, restarts, clock, child(seed, p))
         for p, (job, pool, plan) in enumerate(zip(jobs, pools, plans, strict=True))
     ]
-    rounds = Rounds(programs, device, child(seed, len(jobs)))
+    rounds = Rounds(programs, delays, device, child(seed, len(jobs)))
     watchers = [callback] if callable(callback) else list(callback or ())
     ran = drive(rounds.iterate(), [*watchers, Progress("colocated", show=("running",))])
     if ran.last is None:
         raise KeyboardInterrupt
-    energies = rounds.last()
+    energies = rounds.finish()
     results = [
         _result(p, job, program, plan, energies[p], ran.status, ran.message, machine.name, seed)
         for p, (job, program, plan) in enumerate(zip(jobs, programs, plans, strict=True))
@@ -183,7 +182,7 @@ def colocate(
         prices=shared_price(seconds, [pool.circuit.num_qubits for pool in pools]),
         rounds=rounds.count,
         circuits=rounds.cost.circuits,
-        distance=_distance(calibration, plans),
+        distance=_distance(calibration, jobs, plans),
         calibration=calibration,
     )
 
@@ -267,12 +266,12 @@ def _result(
     )
 
 
-def _distance(calibration: Calibration, plans: Sequence[WalkPlan]) -> int:
+def _distance(calibration: Calibration, jobs: Sequence[VariationalJob], plans: Sequence[WalkPlan]) -> int:
     """Fewest idle qubits between two regions in any cycle; the number of qubits where there is one program."""
     graph = coupling_graph(calibration, max_error=None)
     apart = np.asarray(rx.distance_matrix(graph, null_value=np.inf))
     least = float(calibration.num_qubits)
-    for places in zip(*(plan.placements for plan in plans), strict=True):
-        for a, b in combinations(places, 2):
+    for places in regions(jobs, plans).values():
+        for a, b in combinations(places.values(), 2):
             least = min(least, float(apart[np.ix_(a, b)].min()) - 1)
     return int(least)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import reduce
+from operator import add
 from typing import Any
 
 import numpy as np
@@ -15,11 +17,12 @@ from qalgs.backends import Backend, Calibration, Program
 from qalgs.callbacks import Progress
 from qalgs.checks import RngLike, argument, as_seed_sequence, child, positive_int, shots_or_none
 from qalgs.circuits import ExpectationObjective
-from qalgs.evaluation import Objective, Query
+from qalgs.evaluation import Cost, Objective, Query
 from qalgs.optimizers import Optimizer
 from qalgs.results import provenance
 from qalgs.run import Callback, Status, drive
 from qalgs.vqa.costs import DeviceTime
+from qalgs.vqa.forecast import Forecast, times
 from qalgs.vqa.placements import Pool, placement_pool
 from qalgs.vqa.policies import Policy, Stage, stages
 from qalgs.vqa.problem import calibration_of, check_circuit, start_point
@@ -77,6 +80,20 @@ class Prepared:
             "circuit": self.circuit,
         }
 
+    def forecast(self) -> Forecast:
+        """The most that the run uses; nothing is run."""
+        asked = [(stage, size, often) for stage, size, often in self.run.questions() if often]
+        cost = reduce(add, (times(self.objectives.estimate(stage, size), often) for stage, size, often in asked))
+        planned = self.run.stages
+        return Forecast(
+            self.backend.name,
+            len({stage.placement for stage in planned} - {None}),
+            (planned[0].esp, planned[-1].esp),
+            sum(size * often for _, size, often in asked),
+            cost,
+            cost.quantum_seconds or self.run.trail.clock.seconds(cost),
+        )
+
     def sample(self, x: NDArray[np.float64], shots: int) -> dict[int, int]:
         """Outcomes at a point on the last placement; qubit i of the circuit is bit i."""
         circuit = self.circuit if self.pool is None else self.pool.circuit
@@ -122,6 +139,11 @@ class Objectives:
             seed = child(self._seed, len(self._made))
             self._made[key] = ExpectationObjective(self._backend, program, shots=shots, rng=seed)
         return self._made[key]
+
+    def estimate(self, stage: Stage, points: int) -> Cost:
+        """What one question of so many points costs on a stage."""
+        shots = self._shots[min(stage.cycle, len(self._shots) - 1)]
+        return self._backend.estimate(self._program(stage.placement), points, shots)
 
     def last(self, stage: Stage, x: NDArray[np.float64], trail: Trail) -> tuple[float, float]:
         """The energy at the end, from shots that chose nothing."""

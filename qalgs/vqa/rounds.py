@@ -5,7 +5,7 @@ Axes: P programs, m points of a question, p parameters.
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
@@ -17,13 +17,14 @@ from qiskit.quantum_info import SparsePauliOp
 from qalgs.backends import Backend, Calibration, Program, get
 from qalgs.checks import child
 from qalgs.circuits import ExpectationObjective
-from qalgs.evaluation import Cost, Evaluation
+from qalgs.evaluation import Cost, Evaluation, Query
 from qalgs.optimizers import COBYLA, Optimizer
 from qalgs.problems import MaxCut, Molecule
 from qalgs.run import Status, Step
 from qalgs.vqa.merged import MergedPrograms
 from qalgs.vqa.packing import Spacing
 from qalgs.vqa.placements import Pool
+from qalgs.vqa.policies import Stage
 from qalgs.vqa.problem import as_operator
 from qalgs.vqa.running import Asked, VariationalRun
 from qalgs.vqa.schedules import Schedule
@@ -40,7 +41,9 @@ class VariationalJob:
     """None as in ``vqe``."""
     optimizer: Optimizer[Any] = field(default_factory=COBYLA)
     schedule: Schedule = field(default_factory=Schedule)
-    """Its levels; every job of a run has the same number of cycles."""
+    """Its levels."""
+    delay: int = 0
+    """Cycle of the joint run in which it begins: staggered, programs that explore leave the best regions to others."""
     initial: ArrayLike | None = None
     """(p,) first point; None draws one."""
     name: str = ""
@@ -72,16 +75,16 @@ class RegionByRegion:
         self._shots = shots
         self._made: dict[tuple[int, int], ExpectationObjective] = {}
         cache: dict[tuple[int, bytes, int], tuple[Backend, Program]] = {}
-        for cycle in range(len(plans[0].placements)):
-            places = [plan.placements[cycle] for plan in plans]
-            for p, (job, pool) in enumerate(zip(jobs, pools, strict=True)):
+        for cycle, places in sorted(regions(jobs, plans).items()):
+            for p, place in places.items():
                 backend = machine
                 if crosstalk:
-                    backend = get(disturbed(calibration, places, p, crosstalk))
-                key = (id(pool), places[p].tobytes(), id(backend))
+                    others = [other for q, other in places.items() if q != p]
+                    backend = get(disturbed(calibration, place, others, crosstalk))
+                key = (id(pools[p]), place.tobytes(), id(backend))
                 if key not in cache:
-                    operator = pool.observable(as_operator(job.H))
-                    cache[key] = backend, backend.prepare(pool.circuit, operator, qubits=places[p].tolist())
+                    operator = pools[p].observable(as_operator(jobs[p].H))
+                    cache[key] = backend, backend.prepare(pools[p].circuit, operator, qubits=place.tolist())
                 self._made[cycle, p] = ExpectationObjective(*cache[key], shots=shots)
 
     def answer(
@@ -113,81 +116,118 @@ class Whole:
         shots: int,
     ) -> None:
         self._shots = shots
-        circuits = [pool.circuit for pool in pools]
         operators = [pool.observable(as_operator(job.H)) for job, pool in zip(jobs, pools, strict=True)]
-        self._merged = []
-        known: dict[bytes, MergedPrograms] = {}
-        for cycle in range(len(plans[0].placements)):
-            places = [plan.placements[cycle].tolist() for plan in plans]
-            key = repr(places).encode()
-            if key not in known:
-                known[key] = MergedPrograms.prepare(machine, circuits, operators, places)
-            self._merged.append(known[key])
+        self._merged: dict[int, tuple[list[int], MergedPrograms]] = {}
+        known: dict[str, MergedPrograms] = {}
+        for cycle, there in regions(jobs, plans).items():
+            places = {p: place.tolist() for p, place in there.items()}
+            if str(places) not in known:
+                circuits = [pools[p].circuit for p in places]
+                own = [operators[p] for p in places]
+                known[str(places)] = MergedPrograms.prepare(machine, circuits, own, list(places.values()))
+            self._merged[cycle] = list(places), known[str(places)]
 
     def answer(
         self, cycle: int, points: Sequence[NDArray[np.float64] | None], seed: np.random.SeedSequence
     ) -> tuple[list[Evaluation | None], Cost]:
         """One joint run; a program that asks nothing runs at 0 and is not read."""
-        merged = self._merged[cycle]
-        filled = [np.zeros((1, k)) if own is None else own for own, k in zip(points, merged.parameters, strict=True)]
+        there, merged = self._merged[cycle]
+        asked = [points[p] for p in there]
+        filled = [np.zeros((1, k)) if own is None else own for own, k in zip(asked, merged.parameters, strict=True)]
         answers, cost = merged.evaluate(filled, self._shots, seed)
-        return [None if own is None else answer for own, answer in zip(points, answers, strict=True)], cost
+        out: list[Evaluation | None] = [None] * len(points)
+        for p, own, answer in zip(there, asked, answers, strict=True):
+            out[p] = None if own is None else answer
+        return out, cost
 
 
 class Rounds:
-    """All programs, question by question; a cycle begins when all have ended the one before."""
+    """All programs, question by question; a cycle of the run begins when all have ended the one before."""
 
-    def __init__(self, programs: Sequence[VariationalRun], device: Device, seed: np.random.SeedSequence) -> None:
-        self._programs, self._device, self._seed = programs, device, seed
+    def __init__(
+        self,
+        programs: Sequence[VariationalRun],
+        delays: Sequence[int],
+        device: Device,
+        seed: np.random.SeedSequence,
+    ) -> None:
+        self._programs, self._delays, self._device, self._seed = programs, delays, device, seed
         self._games = [program.play() for program in programs]
         self._asked: list[Asked | None] = [next(game) for game in self._games]
+        self._last = [Asked(program.stages[0], Query(program.x[None])) for program in programs]
+        self.energies: list[tuple[float, float] | None] = [None] * len(programs)
+        """Each program's energy at the end, from shots that chose nothing; None while it runs."""
         self.count, self.cost = 0, Cost()
 
     def iterate(self) -> Generator[Step, None, Status]:
         """One step a round."""
         while any(asked is not None for asked in self._asked):
-            cycle = min(asked.stage.cycle for asked in self._asked if asked is not None)
-            asking = [asked if asked is not None and asked.stage.cycle == cycle else None for asked in self._asked]
-            answers = self._answer(cycle, [None if asked is None else asked.query.points for asked in asking])
-            for p, answer in enumerate(answers):
-                if answer is None:
-                    continue
-                try:
-                    self._asked[p] = self._games[p].send(answer)
-                except StopIteration:
-                    self._asked[p] = None
-            running = sum(asked is not None for asked in self._asked)
-            yield Step(self.count, tuple(program.x.copy() for program in self._programs), {"running": float(running)})
+            waiting = {p: asked for p, asked in enumerate(self._asked) if asked is not None}
+            cycle = min(self._cycle(p, asked) for p, asked in waiting.items())
+            now = {p: asked for p, asked in waiting.items() if self._cycle(p, asked) == cycle}
+            for p, answer in self._answer(cycle, now).items():
+                self._send(p, answer)
+            running = float(sum(energy is None for energy in self.energies))
+            yield Step(self.count, tuple(program.x.copy() for program in self._programs), {"running": running})
         return Status.CONVERGED
 
-    def last(self) -> list[tuple[float, float]]:
-        """Every program's energy on its last placement, from shots that chose nothing."""
-        stages = [program.stages[-1] for program in self._programs]
-        answers = self._answer(stages[0].cycle, [program.x[None] for program in self._programs])
-        out = []
-        for program, stage, answer in zip(self._programs, stages, answers, strict=True):
-            assert answer is not None
-            assert answer.value_err is not None
-            program.trail.add(answer, stage)
-            out.append((float(answer.value[0]), float(answer.value_err[0])))
-        return out
+    def finish(self) -> list[tuple[float, float]]:
+        """Every program's energy; of those that were stopped, on the placement they had reached."""
+        for p, energy in enumerate(self.energies):
+            if energy is None:
+                asked = Asked(self._last[p].stage, Query(self._programs[p].x[None]))
+                self._close(p, asked.stage, self._answer(self._cycle(p, asked), {p: asked})[p])
+        return [energy for energy in self.energies if energy is not None]
 
-    def _answer(self, cycle: int, points: Sequence[NDArray[np.float64] | None]) -> list[Evaluation | None]:
+    def _send(self, p: int, answer: Evaluation) -> None:
+        asked, program = self._asked[p], self._programs[p]
+        assert asked is not None
+        self._last[p] = asked
+        if asked.query.step is None:
+            self._asked[p] = None
+            self._close(p, asked.stage, answer)
+            return
+        try:
+            self._asked[p] = self._games[p].send(answer)
+        except StopIteration:
+            self._asked[p] = Asked(asked.stage, Query(program.x[None]))
+
+    def _close(self, p: int, stage: Stage, answer: Evaluation) -> None:
+        assert answer.value_err is not None
+        self._programs[p].trail.add(answer, stage)
+        self.energies[p] = float(answer.value[0]), float(answer.value_err[0])
+
+    def _cycle(self, p: int, asked: Asked) -> int:
+        """Cycle of the run."""
+        return asked.stage.cycle + self._delays[p]
+
+    def _answer(self, cycle: int, asked: Mapping[int, Asked]) -> dict[int, Evaluation]:
+        points = [asked[p].query.points if p in asked else None for p in range(len(self._programs))]
         answers, cost = self._device.answer(cycle, points, child(self._seed, self.count))
         self.count += 1
         self.cost = self.cost + cost
-        return answers
+        return {p: answer for p, answer in enumerate(answers) if answer is not None}
 
 
-def disturbed(calibration: Calibration, places: Sequence[NDArray[np.int64]], p: int, crosstalk: float) -> Calibration:
-    """What program ``p`` sees: couplers next to another program's have 1 + crosstalk times the error."""
-    own = set(places[p].tolist())
-    others = {int(q) for r, place in enumerate(places) if r != p for q in place}
+def regions(jobs: Sequence[VariationalJob], plans: Sequence[WalkPlan]) -> dict[int, dict[int, NDArray[np.int64]]]:
+    """For each cycle of the run, the placement of each program that is there."""
+    out: dict[int, dict[int, NDArray[np.int64]]] = {}
+    for p, (job, plan) in enumerate(zip(jobs, plans, strict=True)):
+        for c, place in enumerate(plan.placements):
+            out.setdefault(job.delay + c, {})[p] = place
+    return out
+
+
+def disturbed(
+    calibration: Calibration, place: NDArray[np.int64], others: Sequence[NDArray[np.int64]], crosstalk: float
+) -> Calibration:
+    """What a program on ``place`` sees: couplers next to another program's have 1 + crosstalk times the error."""
+    own, near = set(place.tolist()), {int(q) for other in others for q in other}
     close = Spacing(calibration, 1).near
     gates = []
     for gate in calibration.gates:
         inside = len(gate.qubits) == 2 and set(gate.qubits) <= own
-        if inside and gate.error is not None and any(close[a, b] for a in gate.qubits for b in others):
+        if inside and gate.error is not None and any(close[a, b] for a in gate.qubits for b in near):
             gate = replace(gate, error=min(1.0, gate.error * (1 + crosstalk)))
         gates.append(gate)
     return replace(calibration, gates=tuple(gates))

@@ -103,6 +103,19 @@ class VariationalRun:
             yield self._step(asked.stage)
             asked = following
 
+    def questions(self) -> list[tuple[Stage, int, int]]:
+        """The questions of a run that lasts to its end: on which stage, with how many points, how often."""
+        size = len(self.optimizer.ask(self.optimizer.init(self.x)).points)
+        again = _CANDIDATES + 1 if self.sampled else 0
+        asked, spent = [], 0
+        for stage in self.stages:
+            often = max(0, -(-(self._budget(stage, len(self.stages)) - spent) // size))
+            asked.append((stage, size, often))
+            if again:
+                asked.append((stage, again, 1))
+            spent += often * size + bool(again)  # equal points among them are measured once
+        return [*asked, (self.stages[-1], 1, 1)]
+
     def play(self) -> Generator[Asked, Evaluation, Status]:
         """The run as questions that are sent their answers."""
         stages, position, status = list(self.stages), 0, Status.MAX_STEPS

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qalgs.backends import Calibration
-from qalgs.checks import argument
+from qalgs.checks import argument, positive_int
 from qalgs.vqa.packing import Demand, Spacing, pack
 from qalgs.vqa.walk import WalkGraph, WalkPlan, plan_walk
 
@@ -26,47 +26,53 @@ def plan_together(
     buffer: int = 1,
     moves: int = 1,
     start: Sequence[Sequence[int]] | None = None,
+    delays: Sequence[int] | None = None,
 ) -> tuple[WalkPlan, ...]:
     """Walks of P programs that keep apart in every cycle.
 
-    The first plan packs cycle after cycle, each program within ``moves`` of where it was: staying is always possible,
-    so it never fails later than in its first cycle. Then each program in turn is given the best walk around the others
-    until none improves; the sum of the costs falls with every change.
+    The first plan packs cycle after cycle, each program within ``moves`` of where it was: staying is possible as long
+    as no program joins, so without delays it never fails later than in its first cycle. Then each program in turn is
+    given the best walk around the others until none improves; the sum of the costs falls with every change.
 
     Args:
         pools: for each program, (M, n) placements and (M,) scores.
-        targets: for each program, (C,) scores to aim at.
+        targets: for each program, (C_p,) scores to aim at.
         calibration: of the device, for its couplers.
         buffer: idle qubits, at least, between two regions.
         moves: largest number of qubits that a program changes between cycles.
         start: for each program, the placement of its first cycle, in its pool; None leaves the first cycle free.
+        delays: for each program, the cycle of the run in which it begins; None for 0.
 
     Raises:
         ValueError: an argument does not fit.
         CapabilityError: the programs do not fit together.
     """
-    if not pools or len({len(aims) for aims in targets}) != 1 or len(pools) != len(targets):
-        raise ValueError(argument("targets", "have the same number of cycles for every pool", "it has not"))
-    spacing, cycles = Spacing(calibration, buffer), len(targets[0])
+    if not pools or len(pools) != len(targets):
+        raise ValueError(argument("targets", f"be given for each of {len(pools)} pools", f"there are {len(targets)}"))
+    first = [positive_int(delay, "delays", minimum=0) for delay in delays or [0] * len(pools)]
+    if len(first) != len(pools):
+        raise ValueError(argument("delays", f"be given for each of {len(pools)} pools", f"there are {len(first)}"))
+    spacing = Spacing(calibration, buffer)
     graphs: dict[int, WalkGraph] = {}
     for places, scores in pools:
         if id(places) not in graphs:
             graphs[id(places)] = WalkGraph.of(places, scores, moves)
-    plans = _myopic(pools, targets, calibration, buffer, moves, start)
+    plans = _myopic(pools, targets, calibration, buffer, moves, start, first)
     for _ in range(_SWEEPS):
         improved = False
         for p, (places, scores) in enumerate(pools):
-            others = np.hstack(
-                [plan.placements for q, plan in enumerate(plans) if q != p] or [np.zeros((cycles, 0), int)]
-            )
-            blocked = np.array([spacing.blocked(places, taken) for taken in others])
+            allowed = np.ones((len(targets[p]), len(places)), bool)
+            for c, row in enumerate(allowed):
+                for q in present(first, [len(plan.placements) for plan in plans], first[p] + c):
+                    if q != p:
+                        row &= ~spacing.blocked(places, plans[q].placements[first[p] + c - first[q]])
             better = plan_walk(
                 places,
                 scores,
                 targets[p],
                 moves=moves,
                 start=None if start is None else start[p],
-                allowed=~blocked,
+                allowed=allowed,
                 graph=graphs[id(places)],
             )
             if better.cost < plans[p].cost - 1e-15:
@@ -76,6 +82,11 @@ def plan_together(
     return tuple(plans)
 
 
+def present(first: Sequence[int], lengths: Sequence[int], cycle: int) -> list[int]:
+    """The programs that are on the device in a cycle of the run."""
+    return [p for p, (begin, length) in enumerate(zip(first, lengths, strict=True)) if begin <= cycle < begin + length]
+
+
 def _myopic(
     pools: Sequence[tuple[NDArray[np.int64], NDArray[np.float64]]],
     targets: Sequence[NDArray[np.float64]],
@@ -83,29 +94,39 @@ def _myopic(
     buffer: int,
     moves: int,
     start: Sequence[Sequence[int]] | None,
+    first: Sequence[int],
 ) -> list[WalkPlan]:
-    """Cycle after cycle, all programs at once."""
-    here = None if start is None else [np.asarray(place) for place in start]
+    """Cycle after cycle, all programs that are there at once."""
+    here: list[NDArray[np.int64] | None] = [None if start is None else np.asarray(start[p]) for p in range(len(pools))]
     rows: list[list[int]] = [[] for _ in pools]
-    for c in range(len(targets[0])):
+    lengths = [len(aims) for aims in targets]
+    for cycle in range(max(begin + length for begin, length in zip(first, lengths, strict=True))):
+        there = present(first, lengths, cycle)
+        if not there:
+            continue
         demands, kept = [], []
-        for p, (places, scores) in enumerate(pools):
-            reach = np.arange(len(places))
-            if here is not None:
-                most = 0 if c == 0 else moves
-                new = ~(places[:, :, None] == here[p]).any(axis=2)
-                reach = np.flatnonzero(new.sum(axis=1) <= most)
-                if c == 0:
-                    reach = reach[(places[reach] == here[p]).all(axis=1)]
+        for p in there:
+            places, scores = pools[p]
+            reach = _within(places, here[p], moves if rows[p] else 0)
             if not len(reach):
                 raise ValueError(argument("start", "hold placements of the pools", f"that of program {p} is not"))
             kept.append(reach)
-            demands.append(Demand(places[reach], -((scores[reach] - targets[p][c]) ** 2)))
+            demands.append(Demand(places[reach], -((scores[reach] - targets[p][len(rows[p])]) ** 2)))
         packing = pack(demands, calibration, buffer=buffer)
-        for p, chosen in enumerate(packing.rows):
-            rows[p].append(int(kept[p][chosen[0]]))
-        here = [places[rows[p][-1]] for p, (places, _) in enumerate(pools)]
+        for p, reach, chosen in zip(there, kept, packing.rows, strict=True):
+            rows[p].append(int(reach[chosen[0]]))
+            here[p] = pools[p][0][rows[p][-1]]
     return [_as_plan(*pools[p], targets[p], np.array(rows[p])) for p in range(len(pools))]
+
+
+def _within(places: NDArray[np.int64], here: NDArray[np.int64] | None, moves: int) -> NDArray[np.intp]:
+    """Rows that change at most ``moves`` qubits of ``here``; with 0 moves the very placement; all where it is None."""
+    if here is None:
+        return np.arange(len(places))
+    if moves == 0:
+        return np.flatnonzero((places == here).all(axis=1))
+    new = ~(places[:, :, None] == here).any(axis=2)
+    return np.flatnonzero(new.sum(axis=1) <= moves)
 
 
 def _as_plan(

@@ -23,6 +23,7 @@ from qalgs.optimizers import COBYLA, Optimizer
 from qalgs.problems import MaxCut, Molecule
 from qalgs.run import Callback
 from qalgs.vqa.costs import DeviceTime
+from qalgs.vqa.forecast import Forecast
 from qalgs.vqa.policies import Policy
 from qalgs.vqa.preparing import prepare_run
 from qalgs.vqa.problem import as_operator, exact_reference
@@ -85,9 +86,7 @@ def vqe(
         >>> abs(result.energy - result.reference) < 1e-6
         True
     """
-    hamiltonian = as_operator(H)
-    n = int(hamiltonian.num_qubits or 0)
-    circuit = hardware_efficient(n, reps=3, rotations=("ry", "rz")) if ansatz is None else ansatz
+    hamiltonian, circuit = _given(H, ansatz)
     run = prepare_run(
         hamiltonian,
         circuit,
@@ -104,6 +103,51 @@ def vqe(
     )
     reference, notes = exact_reference(H, hamiltonian)
     return VQEResult(**run.finish(callback, "VQE", reference, notes))
+
+
+def planned(
+    H: SparsePauliOp | Molecule | MaxCut,
+    ansatz: QuantumCircuit | None = None,
+    *,
+    optimizer: Optimizer[Any] | None = None,
+    schedule: Policy | None = None,
+    backend: BackendLike = "statevector",
+    shots: int | Sequence[int] | None = None,
+    max_evaluations: int = 1000,
+    device_time: DeviceTime | None = None,
+    rng: RngLike = None,
+) -> Forecast:
+    """The most that ``vqe`` with the same arguments uses; every placement is transpiled and nothing is run.
+
+    For ``qaoa`` the ansatz is ``circuits.qaoa(...)``.
+
+    Raises:
+        TypeError: an argument is of the wrong kind.
+        ValueError: an argument does not fit.
+        CapabilityError: the backend cannot do what is asked.
+
+    Example:
+        >>> import qalgs as qa
+        >>> ring = qa.problems.transverse_field_ising(2)
+        >>> print(planned(ring, backend="aer", shots=100, max_evaluations=50))
+        at most 55 energies: 110 circuits in 52 jobs, 11,000 shots on aer, about 3 device seconds
+    """
+    hamiltonian, circuit = _given(H, ansatz)
+    run = prepare_run(
+        hamiltonian,
+        circuit,
+        optimizer=_cobyla(circuit, max_evaluations, 1.0) if optimizer is None else optimizer,
+        schedule=schedule,
+        backend=as_backend(backend),
+        shots=shots,
+        max_evaluations=max_evaluations,
+        restarts=None,
+        initial=None,
+        stop=None,
+        device_time=device_time,
+        rng=rng,
+    )
+    return run.forecast()
 
 
 def qaoa(
@@ -181,6 +225,13 @@ def qaoa(
     span = None if values is None else float(np.ptp(values))
     ratio = None if values is None or not span else (float(values.max()) - facts["energy"]) / span
     return QAOAResult(**facts, bits=bits, best_cost=best, ratio=ratio)
+
+
+def _given(H: Any, ansatz: QuantumCircuit | None) -> tuple[SparsePauliOp, QuantumCircuit]:
+    """The operator, and the ansatz or what is taken for None."""
+    hamiltonian = as_operator(H)
+    n = int(hamiltonian.num_qubits or 0)
+    return hamiltonian, hardware_efficient(n, reps=3, rotations=("ry", "rz")) if ansatz is None else ansatz
 
 
 def _cobyla(circuit: QuantumCircuit, max_evaluations: int, rhobeg: float) -> COBYLA:

@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 
 import qalgs as qa
-from qalgs.tomo.data import pauli_table
-from qalgs.tomo.data import CountsData, PauliData
+from qalgs.tomo.data import CountsData, PauliData, pauli_table
 from qalgs.tomo.data.pauli_table import quasi_paulis
 from qalgs.tomo.errors import DataWarning, InsufficientDataError, RankBiasWarning
 from qalgs.tomo.operators.paulis import settings_from_text

@@ -154,7 +154,7 @@ def test_bad_demands_are_refused():
         pack([Demand(places, weights)], known, method="guess")
     with pytest.raises(CapabilityError, match="3 programs 1 qubits apart do not fit"):
         pack([Demand(places, weights, 3)], known)
-    with pytest.raises(ValueError, match="`targets` must have the same number"):
-        plan_together([(places, weights)] * 2, [np.zeros(2), np.zeros(3)], known)
+    with pytest.raises(ValueError, match="`targets` must be given for each of 2 pools"):
+        plan_together([(places, weights)] * 2, [np.zeros(2)], known)
     with pytest.raises(ValueError, match="that of program 0 is not"):
         plan_together([(places, weights)], [np.zeros(2)], known, start=[(2, 3)])
