@@ -4,7 +4,7 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 
-.PHONY: help install demo test test-all lint types rules bench docs-check wheel-check clean
+.PHONY: help install demo test test-all lint types rules bench notebooks docs-check wheel-check clean
 
 help:            ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -40,6 +40,10 @@ bench: $(STAMP)  ## every benchmark, paired with its peers in the same run
 	$(BIN)/python -m pip install --quiet --prefer-binary --group peers --editable ".[numba]"
 	$(BIN)/python -m experiments bench
 
+notebooks: $(STAMP) ## run the tutorials and store them with their outputs
+	$(BIN)/python -m pip install --quiet --prefer-binary --editable ".[ibm,mpi,notebooks]"
+	$(BIN)/python examples/build.py
+
 docs-check: $(STAMP) ## every example of the README runs
 	$(BIN)/python -m pytest -q tests/test_readme.py
 
@@ -50,7 +54,7 @@ wheel-check: $(STAMP) ## the wheel alone, in an environment of its own, passes t
 	$(PYTHON) -m venv $(WHEEL)/venv
 	$(WHEEL)/venv/bin/python -m pip install --quiet --upgrade "pip>=25.1"
 	$(WHEEL)/venv/bin/python -m pip install --quiet --prefer-binary --group dev "$$(ls $(WHEEL)/*.whl)[ibm,mpi]"
-	cp -r tests experiments README.md pyproject.toml $(WHEEL)/elsewhere
+	cp -r tests experiments examples README.md pyproject.toml $(WHEEL)/elsewhere
 	cd $(WHEEL)/elsewhere && ../venv/bin/python -m pytest -n 2 -m "not slow and not gpu"
 
 clean:           ## remove everything that can be made again

@@ -57,9 +57,9 @@ for name, found in measured.items():
 # %% [markdown]
 # With `shots=None` a simulator gives exact values, to compare with. Four of the backends are ideal: they differ by
 # their shots only, and agree within the error bars (the first two even draw the same shots from the same seed). The
-# fifth has the noise of a real device, from its calibration of a certain day, and misses the exact value by more
-# than its error bars where the energy is far from zero. An error bar tells how well a machine was asked, not how good
-# the machine is.
+# fifth has the noise of a real device, from its calibration of a certain day, and misses the exact value by more than
+# its error bars where the energy is far from zero. An error bar tells how well a machine was asked, not how good the
+# machine is.
 
 # %%
 exact = qa.backends.get("statevector")
@@ -72,7 +72,7 @@ for k, (name, found) in enumerate(measured.items()):
 ax.axhline(0, color="black", linewidth=1)
 ax.set_xticks(range(len(points)), [f"point {i}\nexact {value:.2f}" for i, value in enumerate(truth)])
 ax.set_ylabel("energy above exact")
-figure.legend(fontsize=8, frameon=False, ncols=5, loc="outside upper center");
+_ = figure.legend(fontsize=8, frameon=False, ncols=5, loc="outside upper center")
 
 # %% [markdown]
 # ## 2. Where on the device?
@@ -97,9 +97,9 @@ print(f"worst {places.layout(len(places) - 1)}, ESP {places.esp[-1]:.3f}")
 ax = qa.plot.device(device.calibration, layout=places.layout())
 
 # %% [markdown]
-# Bright couplers are good ones; dotted ones and crossed-out qubits are dead; the ring marks the best place. Numbers from
-# a calibration are a promise, so let us hold it to account: run the circuit in places from best to worst and count how
-# often one of the two right outcomes, 00000 or 11111, comes up.
+# Bright couplers are good ones; dotted ones and crossed-out qubits are dead; the ring marks the best place. Numbers
+# from a calibration are a promise, so let us hold it to account: run the circuit in places from best to worst and count
+# how often one of the two right outcomes, 00000 or 11111, comes up.
 
 # %%
 chosen = np.linspace(0, len(places) - 1, 4 if SMALL else 12).astype(int)
@@ -125,8 +125,8 @@ ax.grid(alpha=0.25)
 # %% [markdown]
 # ## 3. A rehearsal for IBM's machines
 #
-# A run on a quantum computer differs in three ways: it costs money, it waits in a queue for minutes or days, and
-# your program may be gone when the answer comes. All three can be rehearsed. The rehearsal server stands in for IBM's
+# A run on a quantum computer differs in three ways: it costs money, it waits in a queue for minutes or days, and your
+# program may be gone when the answer comes. All three can be rehearsed. The rehearsal server stands in for IBM's
 # service on this computer; IBM's own client library talks to it and takes it for the real one.
 
 # %%
@@ -155,8 +155,8 @@ except qa.backends.BudgetError as refused:
 print("jobs sent so far:", server.count("POST", "/jobs"))
 
 # %% [markdown]
-# Now a crash. The program below submits a job and waits. We let it be killed while the job is still in the queue:
-# after the money is spent, before the answer is there.
+# Now a crash. The program below submits a job and waits. We let it be killed while the job is still in the queue: after
+# the money is spent, before the answer is there.
 
 # %%
 script = folder / "energy.py"
@@ -208,7 +208,7 @@ left.set(ylabel="jobs sent in all", ylim=(0, 3), yticks=range(4))
 right.plot(truth, "k_", markersize=30, label="exact")
 right.errorbar(range(3), first.values[:, 0], first.values_err[:, 0], fmt="o", capsize=3, label="after the crash")
 right.set(ylabel="energy", xticks=range(3), xticklabels=[f"point {i}" for i in range(3)], xlim=(-0.5, 2.5))
-right.legend(fontsize=8, frameon=False);
+_ = right.legend(fontsize=8, frameon=False)
 
 # %%
 server.stop()

@@ -1,4 +1,4 @@
-"""Run the sources of the tutorials and store them as notebooks with their outputs: ``python examples/build.py [NAME ...]``.
+"""Run the tutorials and store them as notebooks with their outputs: ``python examples/build.py [NAME ...]``.
 
 Needs the extra ``notebooks``. The sources are the .py files; what is changed in a notebook is lost unless it is
 written back with ``jupytext --sync``.

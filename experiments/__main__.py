@@ -1,9 +1,11 @@
-"""``python -m experiments list``, ``run <room>/<name> [--preset smoke] [--out DIR]`` and ``bench [name ...]``."""
+"""``python -m experiments list``, ``run <room>/<name>|all [--preset smoke] [--out DIR]`` and ``bench [name ...]``."""
 
 from __future__ import annotations
 
 import argparse
 import sys
+import textwrap
+import time
 from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
@@ -13,7 +15,7 @@ import tyro
 from experiments import runner
 from experiments.bench.table import Row, as_table
 
-BENCHMARKS = ("backends", "gpu", "noise", "pennylane", "optimizers", "tomography")
+BENCHMARKS = ("backends", "gpu", "noise", "pennylane", "optimizers", "qlsp", "tomography")
 _INTERRUPTED = 130
 
 
@@ -27,14 +29,19 @@ def main(args: Sequence[str] | None = None) -> int:
         return _list()
     if options.command == "bench":
         return _bench(options.names or BENCHMARKS)
-    return _run(options.name, options.preset, options.out, settings)
+    if options.name != "all":
+        return _run(options.name, options.preset, options.out, settings)
+    if settings:
+        sys.stderr.write(f"settings belong to one experiment: {' '.join(settings)}\n")
+        return 2
+    return _run_all(options.preset, options.out)
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser("python -m experiments", description="Figures, tables and benchmarks.")
     commands = parser.add_subparsers(dest="command", required=True)
-    commands.add_parser("list", help="every experiment, with its presets")
-    run = commands.add_parser("run", help="one experiment; its settings are further flags", add_help=False)
+    commands.add_parser("list", help="every experiment: figure, paper, presets, minutes and what is to be expected")
+    run = commands.add_parser("run", help="one experiment, its settings being further flags; or all", add_help=False)
     run.add_argument("name")
     run.add_argument("--preset", default="paper")
     run.add_argument("--out", type=Path, default=None)
@@ -46,8 +53,34 @@ def _parser() -> argparse.ArgumentParser:
 def _list() -> int:
     for name in runner.names():
         experiment = runner.load(name)
-        print(f"{name}\n    {(experiment.__doc__ or '').splitlines()[0]}\n    {runner.preset_names(experiment)}")
+        print(f"{name}  ({runner.paper(name)}; {runner.duration(name)})")
+        for text in ((experiment.__doc__ or "").splitlines()[0], runner.preset_names(experiment), experiment.EXPECTED):
+            print(textwrap.fill(" ".join(text.split()), 116, initial_indent="    ", subsequent_indent="    "))
     return 0
+
+
+def _run_all(preset: str, out: Path | None) -> int:
+    """Every experiment that has the preset; one that fails does not stop the others."""
+    status = 0
+    for name in runner.names():
+        experiment = runner.load(name)
+        if preset not in experiment.PRESETS:
+            continue
+        began = time.perf_counter()
+        try:
+            outcome = runner.run(name, experiment.PRESETS[preset], None if out is None else out / name)
+        except KeyboardInterrupt:
+            sys.stderr.write(f"interrupted during {name}\n")
+            return _INTERRUPTED
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is said, and the others run
+            status = 1
+            print(f"{name:32} failed: {type(error).__name__}: {error}", flush=True)
+            continue
+        what = f"{len(outcome.rows):4} rows, {time.perf_counter() - began:6.1f} s, {outcome.folder}/"
+        print(f"{name:32} {what}", flush=True)
+        if not outcome.complete:
+            return _INTERRUPTED
+    return status
 
 
 def _run(name: str, preset: str, out: Path | None, settings: Sequence[str]) -> int:

@@ -9,6 +9,8 @@ An experiment is a module ``experiments/<room>/<name>.py`` with
     compute(config)     yields the rows, one for each finished piece of work; it touches nothing else
     figure(config, rows)  a matplotlib Figure of one row or more
 
+The package of a room names its ``PAPER``; minutes.toml says how long the presets take.
+
 A row is a dict of scalars and arrays. Scalars make the printed table and results.csv, arrays go to results.npz as
 ``<row>_<name>``. What was finished before Ctrl-C is written all the same.
 """
@@ -20,6 +22,7 @@ import json
 import pkgutil
 import textwrap
 import time
+import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from importlib import import_module
@@ -37,6 +40,7 @@ from qalgs.results import provenance
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+_MINUTES = Path(__file__).with_name("minutes.toml")
 _LIBRARIES = ("bench",)
 """Packages of this folder that hold no experiments."""
 
@@ -166,6 +170,17 @@ def _arrays(row: Row) -> set[str]:
 
 def _module(name: str) -> Any:
     return import_module(f"experiments.{name.replace('/', '.')}")
+
+
+def paper(name: str) -> str:
+    """Where the figure or claim comes from: the papers of the room."""
+    return import_module(f"experiments.{name.split('/')[0]}").PAPER
+
+
+def duration(name: str) -> str:
+    """How long the presets take, as measured on one thread of a laptop's size."""
+    known = tomllib.loads(_MINUTES.read_text(encoding="utf-8")).get(name, {})
+    return ", ".join(f"{preset} {minutes:g} min" for preset, minutes in known.items()) or "minutes not measured"
 
 
 def preset_names(experiment: Experiment) -> str:

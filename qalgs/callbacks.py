@@ -21,7 +21,7 @@ class Progress:
     def __call__(self, step: Step) -> None:
         """Draw ``step``."""
         if self._bar is None:
-            from tqdm.auto import tqdm
+            from tqdm import tqdm
 
             self._bar = tqdm(
                 total=step.total,

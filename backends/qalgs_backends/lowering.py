@@ -16,12 +16,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from qiskit import circuit as qc
-from qiskit import transpile
 from qiskit.circuit import QuantumCircuit
 from qiskit.exceptions import QiskitError
 
 from qalgs_backends.base import Parameter
 from qalgs_backends.errors import CapabilityError
+from qalgs_backends.translation import in_gates
 
 ROTATIONS = ("rx", "ry", "rz", "p", "rzz", "phase")
 FIXED = ("h", "x", "y", "z", "s", "sdg", "t", "tdg", "sx", "sxdg")
@@ -94,7 +94,7 @@ def lower(circuit: QuantumCircuit, parameters: Sequence[Parameter]) -> Lowered:
         CapabilityError: it holds something that is neither, or measures before the end.
     """
     try:
-        flat = transpile(circuit, basis_gates=_BASIS, optimization_level=0)
+        flat = in_gates(circuit, _BASIS)
     except QiskitError as error:
         raise CapabilityError(f"The circuit cannot be written in gates: {error.message}") from None
     ops: list[Op] = []

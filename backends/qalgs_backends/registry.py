@@ -155,7 +155,7 @@ def _from_device(device: BackendV2 | Calibration, options: dict[str, Any]) -> Ba
         raise ValueError(argument("backend", 'be a device; use "aer" for Aer itself', f"it is {device!r}"))
     from qalgs_backends.simulators.noise import NoisyBackend
 
-    _refuse(options, ("qubits", "seed_transpiler", "max_parallel_threads"))
+    _refuse(options, ("qubits", "idle", "seed_transpiler", "max_parallel_threads"))
     return NoisyBackend(device, **options)
 
 

@@ -1,7 +1,8 @@
 """Placements: rating, planning and packing them, and an energy on one, each against the usual way.
 
-The usual ways: transpile the circuit onto every placement and multiply its gates' success; score every placement gate by
-gate in Python, as mapomatic does; simulate the whole device. Times are medians of interleaved calls on one thread.
+The usual ways: transpile the circuit onto every placement and multiply its gates' success; score every placement
+gate by gate in Python, as mapomatic does; simulate the whole device. Times are medians of interleaved calls on one
+thread.
 """
 
 from __future__ import annotations
@@ -109,8 +110,8 @@ def energies(name: str, n: int) -> list[Row]:
     program = own.prepare(circuit, H, qubits=place)
 
     def theirs() -> float:
-        job = whole.run([(placed, operator, points[0])], precision=1 / np.sqrt(_SHOTS))
-        return float(job.result()[0].data.evs)
+        answer: Any = whole.run([(placed, operator, points[0])], precision=1 / np.sqrt(_SHOTS)).result()[0].data
+        return float(answer.evs)
 
     def ours(number: int) -> np.ndarray:
         return own.expect(program, points[:number], shots=_SHOTS, rng=0).values[:, 0]

@@ -1,4 +1,4 @@
-"""Players that play at once: rounds, and work in all, for broadcasts after every round, less often, and lagged starts."""
+"""Players that play at once: rounds and work in all, with news after every round, less often, and lagged starts."""
 
 from __future__ import annotations
 
@@ -28,9 +28,10 @@ if TYPE_CHECKING:
 
 EXPECTED = """\
 A round is one question of every player that moves: what k machines do at the same time. Together the players need
-about half of the rounds of one after the other, for one and a half times to twice the questions in all, at the same accuracy.
-News that is up to 5 rounds old costs nothing; 20 rounds, half as much again. In the lagged schedule a player waits until the
-gradient of the one before is small: it lies between, near one after the other where the last steps are quick."""
+half of the rounds of one after the other, for one and a half times the questions in all, at the same accuracy. News
+that is up to 5 rounds old costs nothing; 20 rounds, a quarter more. In the lagged schedule, where a player waits
+until the gradient of the one before is small, the rounds are 56 and 68 % of those one by one, and no question is
+asked in vain. A run of H2 in eight stops on the plateau 20 mHa above the ground state, in every schedule."""
 
 _START, _RUN = 0, 1
 """Keys of the random streams, with the repeat."""

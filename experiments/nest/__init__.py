@@ -1,1 +1,3 @@
-"""The figures and claims of Nest, on one footing: equal starts, budgets, restarts and stopping rule for all policies."""
+"""The figures and claims of Nest, with equal starts, budgets, restarts and stopping rule for all policies."""
+
+PAPER = "arXiv 2510.09578"

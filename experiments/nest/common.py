@@ -13,7 +13,7 @@ import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +24,7 @@ from scipy.stats import CensoredData, bootstrap, ecdf, wilcoxon
 import qalgs as qa
 from qalgs.backends import Backend, get
 from qalgs.checks import child
+from qalgs.optimizers import Optimizer
 from qalgs.problems import molecule
 from qalgs.vqa.placements import Pool, placement_pool
 from qalgs.vqa.policies import Policy
@@ -50,6 +51,18 @@ _WINDOW = 10
 
 
 @dataclass(frozen=True, eq=False)
+class Setting:
+    """How a run is made."""
+
+    policy: Policy
+    shots: int | tuple[int, ...] = 1024
+    """Per measurement basis, one number or one a cycle."""
+    max_evaluations: int = 432
+    optimizer: Optimizer[Any] | None = None
+    """COBYLA when None."""
+
+
+@dataclass(frozen=True, eq=False)
 class Task:
     """A molecule on a device."""
 
@@ -70,7 +83,10 @@ class Task:
         if np.linalg.eigvalsh(H.to_matrix())[0] < ground - _OTHER_SECTOR:
             H = known.penalised()
         ansatz = qa.circuits.hardware_efficient(known.num_qubits, reps=3, rotations=("ry", "rz"))
-        return cls(name, H, ground, ansatz, get(f"noisy:{device}"))
+        with warnings.catch_warnings():  # fake_nighthawk says that its data are not meant for use
+            warnings.filterwarnings("ignore", "Properties of fake", UserWarning)
+            backend = get(f"noisy:{device}")
+        return cls(name, H, ground, ansatz, backend)
 
     @cached_property
     def pool(self) -> Pool:
@@ -87,26 +103,24 @@ class Task:
         exact = get("statevector")
         return exact.expect(exact.prepare(self.ansatz, self.hamiltonian), points).values[:, 0] - self.ground
 
-    def run(
-        self, policy: Policy, seed: np.random.SeedSequence, *, shots: int | list[int], max_evaluations: int
-    ) -> qa.VQEResult:
+    def run(self, setting: Setting, seed: np.random.SeedSequence) -> qa.VQEResult:
         """One run."""
         return qa.vqe(
             self.hamiltonian,
             self.ansatz,
-            schedule=policy,
+            optimizer=setting.optimizer,
+            schedule=setting.policy,
             backend=self.backend,
-            shots=shots,
-            max_evaluations=max_evaluations,
+            shots=setting.shots,
+            max_evaluations=setting.max_evaluations,
             rng=seed,
         )
 
 
 @dataclass(frozen=True, eq=False)
 class Arm:
-    """The runs of one policy on all seeds."""
+    """The runs of one setting on all seeds."""
 
-    policy: Policy
     results: list[qa.VQEResult]
     gap: NDArray[np.float64]
     """(S,) exact noisy score."""
@@ -114,22 +128,21 @@ class Arm:
     """(S,) gap without noise."""
 
     @classmethod
-    def of(
-        cls,
-        task: Task,
-        policy: Policy,
-        seed: np.random.SeedSequence,
-        seeds: int,
-        *,
-        shots: int | list[int],
-        max_evaluations: int,
-    ) -> Arm:
-        """Run and score; seed s is the same for every policy."""
-        results = [
-            task.run(policy, child(seed, s), shots=shots, max_evaluations=max_evaluations) for s in range(seeds)
-        ]
+    def of(cls, task: Task, setting: Setting, seed: np.random.SeedSequence, seeds: int) -> Arm:
+        """Run and score; seed s is the same whatever the setting."""
+        results = [task.run(setting, child(seed, s)) for s in range(seeds)]
         points = np.array([result.parameters for result in results])
-        return cls(policy, results, task.noisy_gap(points), task.noiseless_gap(points))
+        return cls(results, task.noisy_gap(points), task.noiseless_gap(points))
+
+    def facts(self, task: Task) -> dict[str, float]:
+        """What every table says about an arm."""
+        return {
+            "evaluations": float(np.median(self.evaluations)),
+            "gap_median": float(np.median(self.gap)),
+            "gap_mean": float(self.gap.mean()),
+            "noiseless_median": float(np.median(self.noiseless)),
+            "on_prime": self.on_prime(task),
+        }
 
     def evaluations_to(self, energy: float) -> NDArray[np.float64]:
         """(S,) evaluations until a mean of ten energies is that low; infinite where it never was."""
@@ -174,7 +187,8 @@ def paired(first: NDArray[np.float64], second: NDArray[np.float64], seed: int = 
     draw = np.random.default_rng(seed)
     interval = bootstrap((difference,), np.median, n_resamples=4999, method="percentile", rng=draw)
     low, high = interval.confidence_interval
-    return facts | {"low": float(low), "high": float(high), "p": float(wilcoxon(difference).pvalue)}
+    test: Any = wilcoxon(difference)
+    return facts | {"low": float(low), "high": float(high), "p": float(test.pvalue)}
 
 
 def survival(times: NDArray[np.float64], budgets: NDArray[np.float64]) -> tuple[NDArray, NDArray]:
@@ -206,9 +220,3 @@ def strip(ax: Axes, groups: Sequence[NDArray[np.float64]], names: Sequence[str])
         ax.plot([k - 0.3, k + 0.3], [np.median(values)] * 2, color=colour, linewidth=2.5)
     ax.set_xticks(range(len(names)), names, rotation=25, ha="right", fontsize=8)
     ax.grid(axis="y", alpha=0.25, linewidth=0.5)
-
-
-def quietly() -> warnings.catch_warnings:
-    """A context without the warnings of fake devices whose data are not meant for use."""
-    context = warnings.catch_warnings(action="ignore", category=UserWarning)
-    return context

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from experiments.bench.table import Row
-from experiments.nest.common import COLOURS, POLICIES, Arm, Task, median_time, paired, strip, survival
+from experiments.nest.common import COLOURS, POLICIES, Arm, Setting, Task, median_time, paired, strip, survival
 from qalgs.checks import child
 
 if TYPE_CHECKING:
@@ -45,8 +45,8 @@ PRESETS = {
         devices=("fake_brisbane",),
         policies=("nest", "bestmap", "bestmap, restarts"),
         seeds=2,
-        shots=256,
-        max_evaluations=60,
+        shots=128,
+        max_evaluations=42,
         levels=(1.0, 0.5),
     ),
     "paper": Config(),
@@ -65,14 +65,8 @@ def compute(config: Config) -> Iterator[Row]:
         for m, name in enumerate(config.molecules):
             task, first = Task.of(name, device), None
             for policy in config.policies:
-                arm = Arm.of(
-                    task,
-                    POLICIES[policy],
-                    child(seed, d, m),
-                    config.seeds,
-                    shots=config.shots,
-                    max_evaluations=config.max_evaluations,
-                )
+                setting = Setting(POLICIES[policy], config.shots, config.max_evaluations)
+                arm = Arm.of(task, setting, child(seed, d, m), config.seeds)
                 yield _row(config, task, device, policy, arm, first)
                 first = first or arm
 
@@ -105,11 +99,7 @@ def _row(config: Config, task: Task, device: str, policy: str, arm: Arm, first: 
         "device": device,
         "molecule": task.name,
         "policy": policy,
-        "evaluations": float(np.median(spent)),
-        "gap_median": float(np.median(arm.gap)),
-        "gap_mean": float(arm.gap.mean()),
-        "noiseless_median": float(np.median(arm.noiseless)),
-        "on_prime": arm.on_prime(task),
+        **arm.facts(task),
         "settled_after": median_time(arm.settled_after(), spent),
     }
     arrays: Row = {"gap": arm.gap, "noiseless": arm.noiseless, "evaluations_each": spent}

@@ -1,1 +1,3 @@
 """The figures and claims of the tomography papers."""
+
+PAPER = "arXiv 2203.11579"

@@ -19,4 +19,6 @@ def main(args: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         sys.stderr.write("qalgs: interrupted before there was a result\n")
         return 130
+    except SystemExit as end:
+        return end.code if isinstance(end.code, int) else 0
     return 0

@@ -7,25 +7,28 @@ import functools
 import io
 import sys
 from collections.abc import Callable, Sequence
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import tyro
 
-from qalgs.cli import about, cite, demo, devices, helptext, jobs, rehearse, tomography
+from qalgs.cli import about, cite, colocate, demo, devices, eigensolve, helptext, jobs, rehearse, tomography, vqe
 from qalgs.cli.config import with_files
 
 Command = Callable[..., Any]
 _ABOUT = "Quantum algorithms that run for real."
 
 
-def completion(shell: Literal["bash", "zsh", "tcsh"]) -> None:
-    """Print a completion script, for example: source <(qalgs completion bash)."""
+def completion(shell: Annotated[Literal["bash", "zsh", "tcsh"], tyro.conf.Positional]) -> None:
+    """Print a completion script; in bash: source <(qalgs completion bash)."""
     _read(COMMANDS, ["--tyro-print-completion", shell])
 
 
 COMMANDS: dict[str, Command] = {
     "demo": demo.demo,
     "tomography": tomography.tomography,
+    "eigensolve": eigensolve.eigensolve,
+    "vqe": vqe.vqe,
+    "colocate": colocate.colocate,
     "backends": devices.backends,
     "calibration": devices.calibration,
     "layouts": devices.layouts,

@@ -60,8 +60,12 @@ def with_files(command: Callable[..., Any], words: Sequence[str]) -> tuple[Calla
         return command, words
     if file is not None and folder is not None:
         raise ValueError(argument("config", "be left out with `resume`", f"it is {file}"))
-    options = settings(kind, file or folder / CONFIG)  # pyright: ignore[reportOptionalOperand]
-    return _defaulted(command, options if folder is None else options.resumed(folder)), words
+    if folder is None:
+        assert file is not None
+        return _defaulted(command, settings(kind, file)), words
+    if not (folder / CONFIG).is_file():
+        raise ValueError(argument("resume", f"be the folder of a run, with its {CONFIG}", f"it is {folder}"))
+    return _defaulted(command, settings(kind, folder / CONFIG).resumed(folder)), words
 
 
 def settings(kind: type[Shared], file: Path) -> Shared:
@@ -112,7 +116,7 @@ def _filled(kind: Any, table: Mapping[str, Any], file: Path) -> Any:
     for name in table:
         if name not in known:
             near = difflib.get_close_matches(name, known, 1)
-            meant = f"; did you mean `{near[0]}`?" if near else ""
+            meant = f"; did you mean {near[0]!r}" if near else ""
             raise ValueError(argument(name, "be a setting of the command", f"it is only in {file}{meant}"))
     return kind(**{name: _value(hints[name], name, value, file) for name, value in table.items()})
 

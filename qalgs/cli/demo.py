@@ -2,55 +2,71 @@
 
 from __future__ import annotations
 
+import sys
+import time
+import webbrowser
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import tyro
 
-from qalgs import circuits, problems
-from qalgs.backends import get
-from qalgs.callbacks import Progress
-from qalgs.checks import as_seed_sequence
-from qalgs.cli.machines import as_config
-from qalgs.cli.output import write_run
-from qalgs.cli.tomography import Options, figure, fitted, report
-from qalgs.tomo import LBFGS, measure_paulis, tomography
+from qalgs_backends.install import installed
+from qalgs.cli.report import Section, page
 
-_OPTIONS = Options(
-    state="ghz", qubits=8, backend="noisy:fake_fez", fraction=0.2, shots=2048, rank=4, bootstrap=10, rng=7
+_TITLE = "Four quantum algorithms on this computer"
+_OPENING = (
+    "Everything below was run by qalgs demo: real circuits on simulators, two of them with the noise of a device, an "
+    "error beside every sampled number, and the strongest other methods beside each of ours."
 )
 
+Method = Literal["tomography", "eigensolve", "linear-solve", "vqe"]
 
-def demo(out: Annotated[Path, tyro.conf.arg(help="Folder for the results.")] = Path("runs/demo")) -> None:
-    """Measure an 8-qubit GHZ state on a noisy model of an IBM device and reconstruct it on four machines."""
-    o = _OPTIONS
-    print("An 8-qubit GHZ state on a noisy model of the 156-qubit IBM Fez: random settings that contain 20 % of its")
-    print("Pauli observables, 2048 shots each, reconstructed by Local SFGD on four machines (in this process).\n")
-    backend, circuit, target = get(o.backend), circuits.ghz(o.qubits), problems.ghz_state(o.qubits)
-    exact = backend.prepare(circuit, problems.ghz_projector(o.qubits))
-    bar = Progress("ghz")
-    data = measure_paulis(
-        circuit,
-        fraction=o.fraction,
-        shots=o.shots,
-        backend=backend,
-        qubits=exact.layout,
-        rng=o.rng,
-        callback=bar,
-    )
-    print(f"measured     {data}")
-    result = fitted(data, o.local_sfgd, target, o, as_seed_sequence(o.rng), bar)
-    print(result)
-    report(result, target)
-    truth = float(backend.expect(exact).values[0, 0])
-    print(f"truth        {truth:.4f}, readout errors included: the simulator knows, a device would not")
-    pooled = tomography(data, rank=o.rank, bootstrap=0, rng=o.rng).fidelity(target).value
-    print(f"beside it    {pooled:.4f} by L-BFGS with all the data in one place")
-    claim = fitted(data, LBFGS(), target, replace(o, rank=1, bootstrap=0), as_seed_sequence(o.rng), bar)
-    print(
-        f"beware       {claim.fidelity(target).value:.4f} is what a rank-1 fit claims; its misfit is {claim.misfit:.2f}"
-    )
+
+def demo(
+    out: Path = Path("runs/demo"),
+    only: tuple[Method, ...] = ("tomography", "eigensolve", "linear-solve", "vqe"),
+    rng: int = 7,
+    show: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False,
+) -> None:
+    """Run all four methods on this computer, and write what came of it to one page.
+
+    Args:
+        out: folder for report.html.
+        only: the methods to run.
+        rng: same seed, same answer.
+        show: open the page in the browser.
+    """
+    from qalgs.cli.showcase import SHOWN
+
+    sections: list[Section] = []
+    missing = ""
+    for name in dict.fromkeys(only):
+        began = time.perf_counter()
+        try:
+            section = SHOWN[name](rng)
+        except KeyboardInterrupt:
+            missing = f"Interrupted during {name}: what was finished before is here."
+            break
+        sections.append(replace(section, seconds=time.perf_counter() - began))
+        _say(sections[-1])
+    if not sections:
+        raise KeyboardInterrupt
     out.mkdir(parents=True, exist_ok=True)
-    write_run(out, as_config(o) | {"out": str(out)}, result, figure(result, target, o))
-    print(f"\nLook at {out}/figure.png, and try `qalgs tomography --help` for other states, sizes and backends.")
+    file = out / "report.html"
+    versions = {"Python": sys.version.split()[0]} | installed("qalgs", "numpy", "scipy", "qiskit", "qiskit-aer")
+    file.write_text(page(_TITLE, _OPENING, sections, versions, missing), encoding="utf-8")
+    print(missing or f"{sum(each.seconds for each in sections):.0f} s in all.")
+    print(f"Now open {file}, and try `qalgs --help` for your own problems and backends.")
+    if show:
+        webbrowser.open(file.resolve().as_uri())
+    if missing:
+        raise SystemExit(130)
+
+
+def _say(section: Section) -> None:
+    width = max(map(len, section.numbers)) + 2
+    print(f"{section.title} ({section.seconds:.0f} s)")
+    for name, value in section.numbers.items():
+        print(f"  {name:{width}}{value}")
+    print(flush=True)

@@ -18,6 +18,15 @@ import qalgs
 from qalgs.checks import argument
 
 _ALIASES = ("qa.", "qalgs.")
+_MODULES = ("backends", "callbacks", "circuits", "optimizers", "plot", "problems")
+"""Modules that a program names."""
+
+
+class _Bare(str):
+    """An annotation that is shown without quotation marks."""
+
+    __slots__ = ()
+    __repr__ = str.__str__
 
 
 def reference(name: Annotated[str, tyro.conf.Positional] = "qalgs") -> None:
@@ -56,22 +65,23 @@ def described(name: str) -> str:
 def public() -> dict[str, Any]:
     """Every public name of qalgs and of the modules that it shows, by the name that a program writes after ``qa.``."""
     found = _names(qalgs)
-    modules = {name: thing for name, thing in found.items() if isinstance(thing, ModuleType)}
-    for module, namespace in modules.items():
-        found |= {f"{module}.{name}": thing for name, thing in _names(namespace).items()}
+    for name in _MODULES:
+        module = getattr(qalgs, name)
+        found |= {name: module} | {f"{name}.{key}": thing for key, thing in _names(module).items()}
     return found
 
 
 def _names(module: ModuleType) -> dict[str, Any]:
-    """What a module shows: for a package all that it imports from itself, for another module what it defines."""
-    names = {}
-    for name, thing in vars(module).items():
-        home = thing.__name__ if isinstance(thing, ModuleType) else getattr(thing, "__module__", None) or ""
-        shown = isinstance(thing, ModuleType) is (module is qalgs and thing is getattr(qalgs, name, None))
-        own = home.startswith(("qalgs.", "qalgs_backends"))
-        if not name.startswith("_") and own and (shown or not isinstance(thing, ModuleType)):
-            names[name] = thing
-    return names
+    """The functions and classes of ours that a module shows; its ``__init__`` or itself if it is one file."""
+    ours = ("qalgs.", "qalgs_backends")
+    package = hasattr(module, "__path__") or module is qalgs.backends
+    return {
+        name: thing
+        for name, thing in vars(module).items()
+        if not name.startswith("_")
+        and callable(thing)
+        and (getattr(thing, "__module__", None) or "").startswith(ours if package else module.__name__)
+    }
 
 
 def _contents(name: str, module: ModuleType, known: dict[str, Any]) -> str:
@@ -83,9 +93,7 @@ def _contents(name: str, module: ModuleType, known: dict[str, Any]) -> str:
 
 
 def _first_line(thing: Any) -> str:
-    if is_dataclass(thing) or not isinstance(thing, type) or thing.__doc__ is not type(thing).__doc__:
-        return (inspect.getdoc(thing) or "").partition("\n")[0]
-    return ""
+    return (inspect.getdoc(thing) or "").partition("\n")[0]
 
 
 def _signature(thing: Any) -> str:
@@ -93,15 +101,21 @@ def _signature(thing: Any) -> str:
         signature = inspect.signature(thing)
     except (TypeError, ValueError):
         return ""
+    parameters = [p.replace(annotation=_bare(p.annotation)) for p in signature.parameters.values()]
+    signature = signature.replace(parameters=parameters, return_annotation=_bare(signature.return_annotation))
     whole = str(signature)
     if len(whole) < 80:
         return whole
-    parts = [str(p) for p in signature.parameters.values()]
-    star = next((i for i, p in enumerate(signature.parameters.values()) if p.kind is p.KEYWORD_ONLY), None)
+    parts = [str(p) for p in parameters]
+    star = next((i for i, p in enumerate(parameters) if p.kind is p.KEYWORD_ONLY), None)
     if star is not None:
         parts.insert(star, "*")
     returns = whole.rpartition(" -> ")
     return "(\n" + "".join(f"    {part},\n" for part in parts) + ")" + (f" -> {returns[2]}" if returns[1] else "")
+
+
+def _bare(annotation: Any) -> Any:
+    return _Bare(annotation) if isinstance(annotation, str) else annotation
 
 
 def _settings(thing: Any) -> str:
@@ -135,7 +149,7 @@ def _meant(name: str, known: dict[str, Any]) -> str:
     last = name.rpartition(".")[2]
     same = [key for key in known if key.rpartition(".")[2].lower() == last.lower()]
     near = same or difflib.get_close_matches(name, known, 3) or _near_words(last, known)
-    return f"; did you mean {' or '.join(near)}?" if near else ""
+    return f"; did you mean {' or '.join(near)}" if near else ""
 
 
 def _near_words(last: str, known: dict[str, Any]) -> list[str]:

@@ -137,16 +137,16 @@ class EigenPlay(EigenTable):
         # Two attempts that end alike say that the circuit can do no better, or that this is where it has to end.
         again = player.best is not None and abs(mark.loss - player.best.loss) < rules.accuracy
         if player.best is None or mark.loss < player.best.loss:
-            player.best, player.status = mark, player.stopped
+            player.best, player.best_stopped = mark, player.stopped
         flaw = self._flaw(player.best)
         settled = again and flaw != "duplicate"
-        if (flaw or player.status != "converged") and player.attempt < rules.restarts and not settled:
+        if (flaw or player.best_stopped != "converged") and player.attempt < rules.restarts and not settled:
             player.attempt += 1
             player.state = None
             return
         if self._collapsed(player.best) and self._shifts.fixed is not None:
             raise ShiftTooSmallError(r, self.shift, self._shifts.safe(self.ground))
-        player.status = flaw or player.status
+        player.status = flaw or player.best_stopped
         self._finish(player, player.best)
 
     def _measured(self, player: Player) -> Mark:

@@ -62,13 +62,14 @@ class Play:
     """Most questions in an attempt."""
     ritz: bool = True
     """Whether the levels are those of H in the span of all players (Rayleigh and Ritz), or the players' own."""
-    cross: Literal["auto", "interference", "overlap"] = "auto"
-    """With shots, how players are compared with their parents; see ``SampledEstimator``."""
+    cross: Literal["auto", "interference", "rescaled", "overlap"] = "auto"
+    """With shots, how players are compared with their parents; see ``SampledEstimator``. "rescaled" is "interference"
+    with ``rescale``, for noisy machines."""
 
     def __post_init__(self) -> None:
         one_of(self.schedule, "schedule", ("sequential", "parallel", "lagged"))
         one_of(self.start, "start", ("auto", "uniform", "small"))
-        one_of(self.cross, "cross", ("auto", "interference", "overlap"))
+        one_of(self.cross, "cross", ("auto", "interference", "rescaled", "overlap"))
         positive_int(self.period, "period")
         positive_int(self.restarts, "restarts", minimum=0)
         if self.guards != "auto":

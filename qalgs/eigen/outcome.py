@@ -66,7 +66,9 @@ def estimator_for(
     """Exact without shots, sampled with them."""
     if shots is None:
         return ExactEstimator(circuits, operator, backend)
-    return SampledEstimator(circuits, operator, backend, shots=shots, cross=cross, rng=seed)
+    rescale = cross == "rescaled"
+    how = "interference" if rescale else cross
+    return SampledEstimator(circuits, operator, backend, shots=shots, cross=how, rescale=rescale, rng=seed)
 
 
 def between(

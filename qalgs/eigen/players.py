@@ -90,6 +90,8 @@ class Player:
         self.lowest: Mark | None = None
         self.best: Mark | None = None
         """Best end of all attempts."""
+        self.best_stopped = ""
+        """Why the attempt that it is from ended."""
         self.final: Mark | None = None
         self.status = "waiting"
         self.energies: list[tuple[float, float]] = []
@@ -186,8 +188,9 @@ class Player:
 
     def plain(self) -> tuple[dict[str, Any], dict[str, np.ndarray[Any, Any]]]:
         """Everything the player is made of, for a file."""
-        names = ("attempt", "steps", "asked", "total", "raised", "stopped", "status", "counted", "energies")
+        names = ("attempt", "steps", "asked", "total", "raised", "stopped", "best_stopped", "status", "counted")
         facts: dict[str, Any] = {name: getattr(self, name) for name in names}
+        facts["energies"] = self.energies
         facts["cost"] = {f.name: getattr(self.cost, f.name) for f in fields(self.cost)}
         facts["game"] = self.game
         arrays: dict[str, np.ndarray[Any, Any]] = {}
@@ -203,7 +206,7 @@ class Player:
 
     def restore(self, facts: Mapping[str, Any], arrays: Mapping[str, np.ndarray[Any, Any]]) -> None:
         """Become the player that ``plain`` described."""
-        for name in ("attempt", "steps", "asked", "total", "raised", "stopped", "status", "counted"):
+        for name in ("attempt", "steps", "asked", "total", "raised", "stopped", "best_stopped", "status", "counted"):
             setattr(self, name, facts[name])
         self.energies = [(energy, err) for energy, err in facts["energies"]]
         self.cost = Cost(**facts["cost"])

@@ -12,13 +12,13 @@ from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike
-from qiskit.circuit import QuantumCircuit
+from qiskit.circuit import Parameter, QuantumCircuit
 from qiskit.quantum_info import Operator, SparsePauliOp
 from scipy.sparse import issparse
 
 from qalgs.backends import operator_from_pennylane
 from qalgs.checks import argument, finite_array, one_of, positive_int, real
-from qalgs.circuits import hardware_efficient
+from qalgs.circuits import hardware_efficient, reference, uccsd
 from qalgs.eigen.shift import mean_level, one_norm, spectral_bounds
 from qalgs.problems import Molecule
 from qalgs_backends.program import check_observables
@@ -41,11 +41,15 @@ class EigenProblem:
 
     hamiltonian: SparsePauliOp
     """sign * H, and the penalties of the sector."""
+    bare: SparsePauliOp
+    """sign * H without them. No level of the sector is above its highest, and the penalties put every other one there."""
     sign: int
     """1 for the lowest levels of H, -1 for the highest."""
     dim: int
     """Levels there are, as far as is known: 2^n, or those of the sector."""
     name: str
+    molecule: Molecule | None = None
+    """Whose reference's electrons and Sz the sector holds, where its lowest levels are wanted."""
 
     @property
     def num_qubits(self) -> int:
@@ -82,15 +86,17 @@ def as_problem(H: Hamiltonian, *, which: str = "SA", sector: SectorLike = "auto"
     sign = 1 if which == "SA" else -1
     operator, name = as_operator(H)
     charges: Sequence[Charge] = ()
+    molecule = None
     if isinstance(sector, str):
         one_of(sector, "sector", ("auto",))
         if isinstance(H, Molecule):
+            molecule = H if sign == 1 else None
             charges = ((H.number, float(H.num_electrons)), (H.spin_z, float(H.spin)))
     elif sector is not None:
         charges = sector
     directed = SparsePauliOp(operator.paulis, sign * np.asarray(operator.coeffs, complex))
     total, dim = _with_penalties(directed, charges)
-    return EigenProblem(total, sign, dim, name)
+    return EigenProblem(total, directed, sign, dim, name, molecule)
 
 
 def as_operator(H: Hamiltonian) -> tuple[SparsePauliOp, str]:
@@ -147,18 +153,35 @@ def as_circuits(
     return given[:players]
 
 
-def check_levels(k: Any, problem: EigenProblem, extra: int = 0) -> int:
-    """``k`` as a number of levels that exist, with ``extra`` more to be sought.
+def from_determinants(molecule: Molecule, players: int) -> tuple[QuantumCircuit, ...]:
+    """K circuits of unitary coupled cluster, each from the next of the lowest determinants: near a level at angle 0."""
+    return tuple(_from_determinant(molecule, occupation) for occupation in molecule.occupations(players))
+
+
+def check_levels(k: Any, problem: EigenProblem, reach: int, extra: int = 0) -> int:
+    """``k`` as a number of levels that exist, with ``extra`` more to be sought among the ``reach`` of the circuits.
 
     Raises:
         TypeError: it is no integer.
         ValueError: there are not so many levels.
     """
     k = positive_int(k, "k")
-    if k + extra > problem.dim:
-        guards = f" and {extra} guards" if extra else ""
-        raise ValueError(argument("k", f"leave k{guards} within the {problem.dim} levels there are", f"it is {k}"))
+    if k > problem.dim:
+        raise ValueError(argument("k", f"be at most the {problem.dim} levels there are", f"it is {k}"))
+    # Guards may look beyond the sector, where its penalties have put the other levels, if their circuits lead there.
+    if k + extra > reach:
+        must = f"leave k and {extra} guards within {reach} levels"
+        raise ValueError(argument("k", must, f"it is {k}"))
     return k
+
+
+def _from_determinant(molecule: Molecule, occupation: Any) -> QuantumCircuit:
+    try:
+        return uccsd(molecule, occupation=occupation)
+    except ValueError:  # no move is possible: the determinant is a level, and has nothing to turn but its phase
+        circuit = reference(molecule.encoding.bits(occupation[None])[0].tolist())
+        circuit.rz(Parameter("theta"), 0)
+        return circuit
 
 
 def _check_ansatz(circuit: Any, n: int) -> None:

@@ -53,8 +53,8 @@ class SSVQE:
     """Energies that differ by less count as equal, when the order of levels is judged."""
     ritz: bool = True
     """Whether the levels are those of H in the span of all k states."""
-    cross: Literal["auto", "interference", "overlap"] = "auto"
-    """With shots, how the matrix of H between the states is measured; see ``SampledEstimator``."""
+    cross: Literal["auto", "interference", "rescaled", "overlap"] = "auto"
+    """With shots, how the matrix of H between the states is measured; see ``EigenGame``."""
 
     def __post_init__(self) -> None:
         if self.weights is not None:
@@ -66,7 +66,7 @@ class SSVQE:
         positive_int(self.max_steps, "max_steps")
         for name in ("gtol", "accuracy"):
             real(getattr(self, name), name, above=0)
-        one_of(self.cross, "cross", ("auto", "interference", "overlap"))
+        one_of(self.cross, "cross", ("auto", "interference", "rescaled", "overlap"))
 
     def players(self, k: int, dim: int) -> int:
         """One for each level."""

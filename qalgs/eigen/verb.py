@@ -149,7 +149,7 @@ def eigensolve(
             solve(task, k, method, start=initial, seed=as_seed_sequence(rng), callback=callback), operators
         )
     problem = as_problem(H, which=which, sector=sector)
-    players = method.players(check_levels(k, problem), problem.dim)
+    players = method.players(check_levels(k, problem), 1 << problem.num_qubits)
     check_levels(k, problem, max(0, players - k))
     seed, machine = as_seed_sequence(rng), get(backend)
     bootstrap = positive_int(bootstrap, "bootstrap", minimum=0)

@@ -137,13 +137,12 @@ def unqueried(x0: NDArray[Any], system: LinearSystem, error_bound: float, why: s
 
 
 def relative_distance(system: LinearSystem, x0: NDArray[Any], distance: float | None = None) -> float:
-    """A bound on |x0 - x| / |x|, from ``distance`` or from the residual; infinite where that bounds nothing.
+    """A bound on |x0 - x| / |x|, from ``distance`` or from the residual.
 
-    |x0 - x| <= kappa |r| with r = b - A x0 in the scaled system, and |x| >= |x0| - |x0 - x|.
+    |x0 - x| <= kappa |r| with r = b - A x0 in the scaled system, and |x| >= |x0| - |x0 - x|; also |x| >= |b| / |A| = 1.
     """
     far = system.kappa * float(np.linalg.norm(system.rhs - system.matrix @ x0)) if distance is None else distance
-    left = float(np.linalg.norm(x0)) - far
-    return far / left if left > 0 else np.inf
+    return far / max(1.0, float(np.linalg.norm(x0)) - far)
 
 
 def as_step(reached: Solved, index: int = 1, total: int = 1) -> Step:

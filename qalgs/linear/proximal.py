@@ -137,10 +137,8 @@ class ProximalPoint:
         if needed_eta(kappa, eps, delta, cold=cold) == 0:
             name = "b" if cold else "x0"
             return ProximalPlan(0.0, eps, eps, f"{name} already meets eps: no query", start)
-        if not np.isfinite(delta):
-            return ProximalPlan(
-                None, eps, eps, "not wrapped: x0 is too far off for its residual to bound its error", start
-            )
+        if not cold and delta >= 1:
+            return ProximalPlan(None, eps, eps, "not wrapped: x0 is no better than 0, as far as is known", start)
         direct = self.solver.estimate_queries(kappa, eps).per_run
         costs, etas = [], []
         for share in _SHARES:

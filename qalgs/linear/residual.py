@@ -21,8 +21,8 @@ from qalgs.linear.encoding import BlockEncoding, dense_encoding
 from qalgs.linear.methods import as_step, relative_distance, solved, unqueried
 from qalgs.linear.preparation import prepare_sum
 from qalgs.linear.processing import block_phase, reflection_phases, transform
-from qalgs.linear.qsvt import inversion_phases
-from qalgs.linear.running import Execute, Task
+from qalgs.linear.qsvt import QSVT, inversion_phases
+from qalgs.linear.running import Execute, Task, task
 from qalgs.linear.solver import Construction, Outcome, QueryCount, relative_error
 from qalgs.linear.system import LinearSystem
 from qalgs.run import Status, Step
@@ -62,11 +62,17 @@ class ResidualCorrection:
         if delta <= allowed:
             yield as_step(unqueried(x0, system, eps, "x0 already meets eps: no query"))
             return Status.CONVERGED
+        if delta >= 1:
+            alone, note = (
+                task(QSVT(scale=self.scale), system, eps),
+                "x0 is no better than 0, as far as is known: not used",
+            )
+            yield as_step(solved(execute(alone), error_bound=eps, kappa_hat=system.kappa, notes=(note,)))
+            return Status.CONVERGED
         # an error of the correction below (allowed / delta) of its length is below allowed |x|
-        error = min(allowed / delta, 0.999) if np.isfinite(delta) else allowed
+        error = min(allowed / delta, 0.999)
         wanted = Task(lambda: self.construct(system, x0, error), lambda: self.simulate(system, x0, error))
-        notes = () if np.isfinite(delta) else ("x0 is too far off for its residual to bound its error: solved in full",)
-        yield as_step(solved(execute(wanted), error_bound=eps, kappa_hat=system.kappa, notes=notes))
+        yield as_step(solved(execute(wanted), error_bound=eps, kappa_hat=system.kappa))
         return Status.CONVERGED
 
     def construct(self, system: LinearSystem, x0: NDArray[Any], error: float) -> Construction:

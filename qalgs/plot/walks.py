@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _PROGRAMS = "tab10"
-_CYCLES = "plasma"
+_CYCLES = "cool"
 
 
 class HasWalk(Protocol):
@@ -66,6 +66,11 @@ class HasPrograms(Protocol):
         ...
 
     @property
+    def delays(self) -> Sequence[int]:
+        """Cycle of the run in which each began."""
+        ...
+
+    @property
     def calibration(self) -> Calibration:
         """Of the device."""
         ...
@@ -91,7 +96,7 @@ def walk(result: HasWalk, calibration: Calibration, *, ax: Axes | None = None) -
     ax = device(calibration, ax=ax)
     places = _places(calibration)
     distinct = _stretches(result.placements)
-    shades = colormaps[_CYCLES](np.linspace(0.05, 0.85, len(distinct)))
+    shades = colormaps[_CYCLES](np.linspace(0.0, 1.0, len(distinct)))
     pairs = set(calibration.couplers)
     for (first, last), shade in zip(distinct, shades, strict=True):
         placement = result.placements[first]
@@ -102,7 +107,9 @@ def walk(result: HasWalk, calibration: Calibration, *, ax: Axes | None = None) -
         for a, b in _edges(placement, pairs):
             ax.plot(*places[[a, b]].T, color=shade, linewidth=2, zorder=4)
     _zoom(ax, places, np.unique(result.placements))
-    ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.02), ncols=2, fontsize=8, frameon=False)
+    drawn = ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.02), ncols=2, fontsize=8, frameon=False)
+    for handle in drawn.legend_handles:
+        handle.set_markersize(8)  # pyright: ignore[reportOptionalMemberAccess, reportAttributeAccessIssue]
     return ax
 
 
@@ -136,7 +143,7 @@ def run(result: HasRun, *, axes: Sequence[Axes] | None = None) -> Figure:
     below.set(ylabel="ESP", xlabel="evaluation")
     for change in step[1:][np.diff(result.history["cycle"]) != 0]:
         for ax in (above, below):
-            ax.axvline(change, color="0.8", linewidth=0.8, zorder=0)
+            ax.axvline(change - 0.5, color="0.8", linewidth=0.8, zorder=0)
     figure = above.get_figure()
     assert figure is not None
     return figure  # pyright: ignore[reportReturnType]
@@ -155,17 +162,18 @@ def packing(result: HasPrograms, *, cycle: int = -1, ax: Axes | None = None) -> 
     """
     from matplotlib import colormaps
 
-    count = len(result.programs[0].placements)
+    count = _cycles(result)
     if not -count <= cycle < count:
         raise ValueError(argument("cycle", f"be within {-count} to {count - 1}", f"it is {cycle}"))
+    cycle %= count
     ax = device(result.calibration, ax=ax)
     places, colours = _places(result.calibration), colormaps[_PROGRAMS]
     pairs = set(result.calibration.couplers)
-    for p, (program, name) in enumerate(zip(result.programs, result.names, strict=True)):
-        _region(ax, places, program.placements[cycle], pairs, colours(p % 10), f"{name}, ESP {program.esp[cycle]:.3f}")
-    ax.legend(
-        loc="upper center", bbox_to_anchor=(0.5, -0.02), ncols=min(4, len(result.names)), fontsize=8, frameon=False
-    )
+    there = _there(result, cycle)
+    for p, c in there:
+        program, name = result.programs[p], result.names[p]
+        _region(ax, places, program.placements[c], pairs, colours(p % 10), f"{name}, ESP {program.esp[c]:.3f}")
+    ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.02), ncols=min(4, len(there)), fontsize=8, frameon=False)
     return ax
 
 
@@ -173,10 +181,11 @@ def strip(result: HasPrograms) -> Figure:
     """A co-located run cycle by cycle: the device with its regions, small, side by side."""
     import matplotlib.pyplot as plt
     from matplotlib import colormaps
+    from matplotlib.lines import Line2D
 
     calibration, colours = result.calibration, colormaps[_PROGRAMS]
     places, pairs = _places(calibration), set(calibration.couplers)
-    count = len(result.programs[0].placements)
+    count = _cycles(result)
     columns = min(3, count)
     rows = -(-count // columns)
     figure, grid = plt.subplots(rows, columns, figsize=(4.2 * columns, 3.2 * rows), squeeze=False, layout="constrained")
@@ -187,13 +196,27 @@ def strip(result: HasPrograms) -> Figure:
             continue
         for a, b in pairs:
             ax.plot(*places[[a, b]].T, color="0.85", linewidth=1, zorder=1)
-        for p, program in enumerate(result.programs):
-            _region(ax, places, program.placements[cycle], pairs, colours(p % 10), result.names[p], size=5)
-        mean = np.mean([program.esp[cycle] for program in result.programs])
-        ax.set_title(f"cycle {cycle}, mean ESP {mean:.3f}", fontsize=9)
-    handles, labels = grid.flat[0].get_legend_handles_labels()
+        there = _there(result, cycle)
+        for p, c in there:
+            _region(ax, places, result.programs[p].placements[c], pairs, colours(p % 10), "", size=5)
+        mean = np.mean([result.programs[p].esp[c] for p, c in there]) if there else np.nan
+        ax.set_title(f"cycle {cycle}, mean ESP {mean:.3f}" if there else f"cycle {cycle}", fontsize=9)
+    labels = list(result.names)
+    handles = [Line2D([], [], color=colours(p % 10), marker="o", linewidth=2) for p in range(len(labels))]
     figure.legend(handles, labels, loc="outside lower center", ncols=min(6, len(labels)), fontsize=8, frameon=False)
     return figure
+
+
+def _cycles(result: HasPrograms) -> int:
+    """Cycles of the run, delays included."""
+    spans = zip(result.programs, result.delays, strict=True)
+    return max(delay + len(program.placements) for program, delay in spans)
+
+
+def _there(result: HasPrograms, cycle: int) -> list[tuple[int, int]]:
+    """The programs that run in a cycle, and which cycle of theirs it is."""
+    own = [(p, cycle - delay) for p, delay in enumerate(result.delays)]
+    return [(p, c) for p, c in own if 0 <= c < len(result.programs[p].placements)]
 
 
 def _region(

@@ -94,7 +94,7 @@ def poisson_system(points: int, *, dimensions: int = 1) -> System:
 
     Example:
         >>> A, b = poisson_system(3)
-        >>> np.linalg.solve(A, b).tolist()
+        >>> np.linalg.solve(A, b).round(12).tolist()
         [0.09375, 0.125, 0.09375]
     """
     n, axes = positive_int(points, "points"), positive_int(dimensions, "dimensions")

@@ -18,20 +18,22 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import combinations
+from pathlib import Path
 
 import numpy as np
 import rustworkx as rx
 from numpy.typing import NDArray
 from qiskit.circuit import QuantumCircuit
 
-from qalgs.backends import BackendLike, Calibration, as_backend
+from qalgs.backends import Backend, BackendLike, Calibration, as_backend
 from qalgs.callbacks import Progress
 from qalgs.checks import RngLike, argument, as_seed_sequence, child, positive_int, real
 from qalgs.circuits import hardware_efficient
 from qalgs.evaluation import Objective
-from qalgs.results import provenance
+from qalgs.results import provenance, save_record
 from qalgs.run import Callback, Status, drive
 from qalgs.vqa.costs import DeviceTime, shared_price
+from qalgs.vqa.forecast import Forecast
 from qalgs.vqa.placements import Pool, placement_pool
 from qalgs.vqa.policies import Nest, Stage, stages
 from qalgs.vqa.problem import as_operator, calibration_of, check_circuit, exact_reference, start_point
@@ -52,6 +54,8 @@ class ColocationResult:
     programs: tuple[VQEResult, ...]
     """One result each."""
     names: tuple[str, ...]
+    delays: tuple[int, ...]
+    """Cycle of the run in which each program began."""
     device_seconds: float
     """Time of the merged circuits by the model."""
     alone_seconds: float
@@ -75,6 +79,24 @@ class ColocationResult:
         """Programs per device second; with ``targets`` only those count whose energy is at most theirs."""
         reached = [targets is None or r.energy <= targets[p] for p, r in enumerate(self.programs)]
         return sum(reached) / self.device_seconds
+
+    @property
+    def provenance(self) -> dict[str, str]:
+        """Of the run; every program's own stands in its result."""
+        return self.programs[0].provenance
+
+    def save(self, path: str | Path) -> None:
+        """Write ``path.npz`` and ``path.json`` for the run, and ``path-<program>`` of both kinds for each program."""
+        facts = {name: getattr(self, name) for name in ("device_seconds", "alone_seconds", "rounds", "circuits")}
+        facts |= {
+            "names": list(self.names),
+            "delays": list(self.delays),
+            "distance": self.distance,
+            "calibration": self.calibration.digest,
+        }
+        save_record(path, {"prices": self.prices}, facts | {"summary": str(self).splitlines()})
+        for p, program in enumerate(self.programs):
+            program.save(f"{path}-{p}")
 
     def __str__(self) -> str:
         lines = [
@@ -133,58 +155,144 @@ def colocate(
         >>> both.distance >= 1, round(both.gain)
         (True, 2)
     """
-    if not jobs:
-        raise ValueError(argument("jobs", "hold at least one job", "it is empty"))
-    delays = [positive_int(job.delay, "delay", minimum=0) for job in jobs]
-    shots = positive_int(shots, "shots")
-    max_evaluations = positive_int(max_evaluations, "max_evaluations")
-    machine = as_backend(backend)
-    calibration = calibration_of(machine)
-    seed = as_seed_sequence(rng)
-    clock = device_time or DeviceTime()
-    pools = _pools(calibration, jobs)
-    plans = plan_together(
-        [(pool.placements, pool.esp) for pool in pools],
-        [job.schedule.targets(pool.esp) for job, pool in zip(jobs, pools, strict=True)],
-        calibration,
+    ready = _Together.of(
+        jobs,
+        backend=backend,
+        shots=shots,
         buffer=buffer,
         moves=moves,
-        delays=delays,
+        max_evaluations=max_evaluations,
+        restarts=restarts,
+        merged=merged,
+        crosstalk=crosstalk,
+        device_time=device_time,
+        rng=rng,
     )
-    whole = machine.capabilities.remote if merged is None else merged
-    chi = real(crosstalk, "crosstalk", low=0)
-    if chi and (whole or not machine.capabilities.noise):
-        raise ValueError(argument("crosstalk", "be 0 where regions are not simulated one by one", f"it is {chi:g}"))
-    if whole:
-        device: Device = Whole(machine, jobs, pools, plans, shots)
-    else:
-        device = RegionByRegion(machine, calibration, jobs, pools, plans, shots, chi)
-    programs = [
-        _program(job, pool, plan, max_evaluations, restarts, clock, child(seed, p))
-        for p, (job, pool, plan) in enumerate(zip(jobs, pools, plans, strict=True))
-    ]
-    rounds = Rounds(programs, delays, device, child(seed, len(jobs)))
     watchers = [callback] if callable(callback) else list(callback or ())
+    rounds = ready.rounds
     ran = drive(rounds.iterate(), [*watchers, Progress("colocated", show=("running",))])
     if ran.last is None:
         raise KeyboardInterrupt
     energies = rounds.finish()
     results = [
-        _result(p, job, program, plan, energies[p], ran.status, ran.message, machine.name, seed)
-        for p, (job, program, plan) in enumerate(zip(jobs, programs, plans, strict=True))
+        _result(p, job, program, plan, energies[p], ran.status, ran.message, ready.machine.name, ready.seed)
+        for p, (job, program, plan) in enumerate(zip(jobs, ready.programs, ready.plans, strict=True))
     ]
-    seconds = clock.seconds(rounds.cost)
+    seconds = ready.clock.seconds(rounds.cost)
     return ColocationResult(
         programs=tuple(results),
         names=tuple(job.name or f"program {p}" for p, job in enumerate(jobs)),
+        delays=tuple(job.delay for job in jobs),
         device_seconds=seconds,
-        alone_seconds=sum(program.trail.clock.seconds(program.trail.cost) for program in programs),
-        prices=shared_price(seconds, [pool.circuit.num_qubits for pool in pools]),
+        alone_seconds=sum(program.trail.clock.seconds(program.trail.cost) for program in ready.programs),
+        prices=shared_price(seconds, [plan.placements.shape[1] for plan in ready.plans]),
         rounds=rounds.count,
         circuits=rounds.cost.circuits,
-        distance=_distance(calibration, jobs, plans),
-        calibration=calibration,
+        distance=_distance(ready.calibration, jobs, ready.plans),
+        calibration=ready.calibration,
     )
+
+
+def planned_together(
+    jobs: Sequence[VariationalJob],
+    *,
+    backend: BackendLike,
+    shots: int = 1024,
+    buffer: int = 1,
+    moves: int = 1,
+    max_evaluations: int = 432,
+    merged: bool | None = None,
+    device_time: DeviceTime | None = None,
+) -> Forecast:
+    """The most that ``colocate`` with the same arguments uses; every map is transpiled and nothing is run.
+
+    Raises:
+        TypeError: an argument is of the wrong kind.
+        ValueError: an argument does not fit.
+        CapabilityError: the programs do not fit together, or the backend has no calibration.
+    """
+    ready = _Together.of(
+        jobs,
+        backend=backend,
+        shots=shots,
+        buffer=buffer,
+        moves=moves,
+        max_evaluations=max_evaluations,
+        restarts=True,
+        merged=merged,
+        crosstalk=0.0,
+        device_time=device_time,
+        rng=0,
+    )
+    energies, cost = ready.rounds.forecast()
+    there = regions(jobs, ready.plans).values()
+    maps = {tuple((p, *place.tolist()) for p, place in places.items()) for places in there}
+    first, last = (float(np.mean([plan.scores[c] for plan in ready.plans])) for c in (0, -1))
+    seconds = cost.quantum_seconds or ready.clock.seconds(cost)
+    return Forecast(ready.machine.name, len(maps), (first, last), energies, cost, seconds)
+
+
+@dataclass(frozen=True, eq=False)
+class _Together:
+    """Programs that are checked, placed and transpiled."""
+
+    machine: Backend
+    calibration: Calibration
+    plans: Sequence[WalkPlan]
+    programs: Sequence[VariationalRun]
+    rounds: Rounds
+    clock: DeviceTime
+    seed: np.random.SeedSequence
+
+    @classmethod
+    def of(
+        cls,
+        jobs: Sequence[VariationalJob],
+        *,
+        backend: BackendLike,
+        shots: int,
+        buffer: int,
+        moves: int,
+        max_evaluations: int,
+        restarts: bool,
+        merged: bool | None,
+        crosstalk: float,
+        device_time: DeviceTime | None,
+        rng: RngLike,
+    ) -> _Together:
+        """Arguments as in ``colocate``."""
+        if not jobs:
+            raise ValueError(argument("jobs", "hold at least one job", "it is empty"))
+        delays = [positive_int(job.delay, "delay", minimum=0) for job in jobs]
+        shots = positive_int(shots, "shots")
+        max_evaluations = positive_int(max_evaluations, "max_evaluations")
+        machine = as_backend(backend)
+        calibration = calibration_of(machine)
+        seed = as_seed_sequence(rng)
+        clock = device_time or DeviceTime()
+        pools = _pools(calibration, jobs)
+        plans = plan_together(
+            [(pool.placements, pool.esp) for pool in pools],
+            [job.schedule.targets(pool.esp) for job, pool in zip(jobs, pools, strict=True)],
+            calibration,
+            buffer=buffer,
+            moves=moves,
+            delays=delays,
+        )
+        whole = machine.capabilities.remote if merged is None else merged
+        chi = real(crosstalk, "crosstalk", low=0)
+        if chi and (whole or not machine.capabilities.noise):
+            raise ValueError(argument("crosstalk", "be 0 where regions are not simulated one by one", f"it is {chi:g}"))
+        if whole:
+            device: Device = Whole(machine, jobs, pools, plans, shots)
+        else:
+            device = RegionByRegion(machine, calibration, jobs, pools, plans, shots, chi)
+        programs = [
+            _program(job, pool, plan, max_evaluations, restarts, clock, child(seed, p))
+            for p, (job, pool, plan) in enumerate(zip(jobs, pools, plans, strict=True))
+        ]
+        rounds = Rounds(programs, delays, device, child(seed, len(jobs)))
+        return cls(machine, calibration, plans, programs, rounds, clock, seed)
 
 
 def _pools(calibration: Calibration, jobs: Sequence[VariationalJob]) -> list[Pool]:

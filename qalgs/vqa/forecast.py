@@ -30,6 +30,6 @@ class Forecast:
         return f"{maps}at most {self.energies:,} energies: {runs} on {self.backend}{seconds}"
 
 
-def times(cost: Cost, number: int) -> Cost:
+def repeated(cost: Cost, number: int) -> Cost:
     """The cost of doing it ``number`` times."""
     return Cost(cost.shots * number, cost.circuits * number, cost.jobs * number, cost.quantum_seconds * number)

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
-from typing import Any, ClassVar, Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -170,12 +170,16 @@ class Qoncord:
     """Where the exploration ends, > 0, in units of the parameters."""
     fine: float = 0.1
     """First step of the fine search, > 0."""
-    cycles: ClassVar[int] = 2
 
     def __post_init__(self) -> None:
         real(self.low, "low", low=0, high=1)
         real(self.tolerance, "tolerance", above=0)
         real(self.fine, "fine", above=0)
+
+    @property
+    def cycles(self) -> int:
+        """Exploration and search."""
+        return 2
 
     def plan(self, pool: Pool, *, start: Sequence[int] | None = None, first: int = 0, rng: RngLike = None) -> WalkPlan:
         """A poor row, then the best."""

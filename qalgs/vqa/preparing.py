@@ -22,7 +22,7 @@ from qalgs.optimizers import Optimizer
 from qalgs.results import provenance
 from qalgs.run import Callback, Status, drive
 from qalgs.vqa.costs import DeviceTime
-from qalgs.vqa.forecast import Forecast, times
+from qalgs.vqa.forecast import Forecast, repeated
 from qalgs.vqa.placements import Pool, placement_pool
 from qalgs.vqa.policies import Policy, Stage, stages
 from qalgs.vqa.problem import calibration_of, check_circuit, start_point
@@ -83,7 +83,7 @@ class Prepared:
     def forecast(self) -> Forecast:
         """The most that the run uses; nothing is run."""
         asked = [(stage, size, often) for stage, size, often in self.run.questions() if often]
-        cost = reduce(add, (times(self.objectives.estimate(stage, size), often) for stage, size, often in asked))
+        cost = reduce(add, (repeated(self.objectives.estimate(stage, size), often) for stage, size, often in asked))
         planned = self.run.stages
         return Forecast(
             self.backend.name,

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import zip_longest
 from typing import Any, Protocol
 
 import numpy as np
@@ -21,6 +22,7 @@ from qalgs.evaluation import Cost, Evaluation, Query
 from qalgs.optimizers import COBYLA, Optimizer
 from qalgs.problems import MaxCut, Molecule
 from qalgs.run import Status, Step
+from qalgs.vqa.forecast import repeated
 from qalgs.vqa.merged import MergedPrograms
 from qalgs.vqa.packing import Spacing
 from qalgs.vqa.placements import Pool
@@ -56,6 +58,10 @@ class Device(Protocol):
         self, cycle: int, points: Sequence[NDArray[np.float64] | None], seed: np.random.SeedSequence
     ) -> tuple[list[Evaluation | None], Cost]:
         """Energies of the programs that ask, and the cost of the merged circuits."""
+        ...
+
+    def estimate(self, cycle: int, points: Mapping[int, int]) -> Cost:
+        """What a round costs in which these programs ask for so many energies."""
         ...
 
 
@@ -103,6 +109,13 @@ class RegionByRegion:
         longest = max(answer.cost.circuits for answer in answers if answer is not None)
         return answers, Cost(longest * self._shots, longest, 1)
 
+    def estimate(self, cycle: int, points: Mapping[int, int]) -> Cost:
+        """That of the merged circuits which the regions stand for."""
+        made = {p: self._made[cycle, p] for p in points}
+        costs = [one.backend.estimate(one.program, points[p], self._shots) for p, one in made.items()]
+        longest = max(cost.circuits for cost in costs)
+        return Cost(longest * self._shots, longest, 1)
+
 
 class Whole:
     """The merged circuit itself."""
@@ -140,6 +153,12 @@ class Whole:
             out[p] = None if own is None else answer
         return out, cost
 
+    def estimate(self, cycle: int, points: Mapping[int, int]) -> Cost:
+        """The machine's own, for the merged circuits."""
+        there, merged = self._merged[cycle]
+        rows = max(points.get(p, 1) * own.num_bases for p, own in zip(there, merged.groupings, strict=True))
+        return merged.backend.estimate(merged.program, rows, self._shots)
+
 
 class Rounds:
     """All programs, question by question; a cycle of the run begins when all have ended the one before."""
@@ -170,6 +189,20 @@ class Rounds:
             running = float(sum(energy is None for energy in self.energies))
             yield Step(self.count, tuple(program.x.copy() for program in self._programs), {"running": running})
         return Status.CONVERGED
+
+    def forecast(self) -> tuple[int, Cost]:
+        """The most energies of all programs together, and what they cost; nothing is run."""
+        asked: dict[int, dict[int, list[tuple[int, int]]]] = {}
+        for p, program in enumerate(self._programs):
+            for stage, size, often in program.questions():
+                asked.setdefault(stage.cycle + self._delays[p], {}).setdefault(p, []).append((size, often))
+        cost, energies = Cost(), 0
+        for cycle, own in asked.items():
+            for together in zip_longest(*own.values(), fillvalue=(0, 0)):
+                points = {p: size for p, (size, _) in zip(own, together, strict=True) if size}
+                cost = cost + repeated(self._device.estimate(cycle, points), max(often for _, often in together))
+                energies += sum(size * often for size, often in together)
+        return energies, cost
 
     def finish(self) -> list[tuple[float, float]]:
         """Every program's energy; of those that were stopped, on the placement they had reached."""

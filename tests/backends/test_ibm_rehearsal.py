@@ -13,7 +13,7 @@ from qalgs.cli.rehearse import rehearse
 from qalgs_backends import get
 from qalgs_backends.ibm.backend import IBMBackend
 from qalgs_backends.ibm.options import IBMOptions
-from qalgs_backends.simulators.phaseless import without_phases
+from qalgs_backends.phaseless import without_phases
 from qalgs_backends.testing import Fault, RehearsalServer
 from tests.backends.ibm_rehearsal import *  # noqa: F403
 

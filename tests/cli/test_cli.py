@@ -79,11 +79,3 @@ def test_bad_requests_end_with_one_sentence_and_exit_code_2(flags, message, tmp_
     assert message in captured.err
     assert captured.err.count("\n") == 1
     assert list(tmp_path.iterdir()) == []
-
-
-@pytest.mark.slow
-def test_the_demo_of_the_readme(tmp_path, capsys):
-    assert main(["demo", "--out", str(tmp_path)]) == 0
-    printed = capsys.readouterr().out
-    assert "truth" in printed
-    assert (tmp_path / "figure.png").exists()

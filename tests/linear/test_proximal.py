@@ -2,11 +2,12 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import qalgs as qa
 from qalgs.linear import HHL, QSVT, Adiabatic, LinearSystem, ProximalPoint, ResidualCorrection, StartOnly
+from qalgs.linear.methods import relative_distance
 from qalgs.linear.proximal import needed_eta, proximal_error, reduced_kappa
 from qalgs.linear.solver import state_distance
 from tests.linear.systems import hermitian
@@ -113,11 +114,37 @@ def test_a_start_that_is_good_enough_costs_nothing():
 def test_a_start_of_unknown_quality_is_not_trusted():
     A, b = qa.problems.random_spd_system(8, 50, rng=1)
     x0 = np.random.default_rng(0).normal(size=8)
-    wrapped = run(A, b, ProximalPoint(), EPS, x0=x0)
-    assert not wrapped.wrapped
-    assert "too far off" in wrapped.notes[0]
-    assert run(A, b, ResidualCorrection(), EPS, x0=x0).error <= EPS
+    alone = run(A, b, QSVT(), EPS)
+    for method in (ProximalPoint(), ResidualCorrection()):
+        result = run(A, b, method, EPS, x0=x0)
+        assert result.queries == alone.queries
+        assert result.error <= EPS
+        assert "no better than 0" in result.notes[0]
     assert run(A, b, StartOnly(), EPS, x0=x0).error_bound == np.inf
+
+
+@given(st.integers(0, 2**32 - 1), st.floats(1e-3, 3), st.floats(-3, 3))
+def test_the_distance_of_a_start_is_bounded_by_its_residual(seed, noise, size):
+    rng = np.random.default_rng(seed)
+    system = LinearSystem.of(hermitian(rng, 4, 20), rng.normal(size=4))
+    x = system.solution
+    x0 = x + noise * 10**size * rng.normal(size=4)
+    assert np.linalg.norm(x0 - x) <= relative_distance(system, x0) * np.linalg.norm(x) * (1 + 1e-9)
+
+
+@settings(max_examples=25)
+@given(st.integers(0, 2**32 - 1), st.floats(0.001, 2.0), st.sampled_from([0.2, 1e-2, 1e-4]), st.booleans())
+def test_every_start_ends_within_eps(seed, delta, eps, told):
+    rng = np.random.default_rng(seed)
+    A, b = hermitian(rng, 6, 30, scale=3.0), rng.normal(size=6)
+    x, away = np.linalg.solve(A, b), rng.normal(size=6)
+    distance = delta * np.linalg.norm(x)
+    x0 = x + distance * away / np.linalg.norm(away)
+    known = {"distance": distance} if told else {}
+    for method in (ProximalPoint(**known), ResidualCorrection(**known)):
+        result = run(A, b, method, eps, x0=x0)
+        assert result.error <= result.error_bound == eps
+        assert result.queries.per_run <= run(A, b, QSVT(), eps).queries.per_run
 
 
 @pytest.mark.parametrize("method", [ProximalPoint(), ProximalPoint(oracle_start=True), ResidualCorrection()])
@@ -166,7 +193,7 @@ def test_the_published_eta():
 
 
 @pytest.mark.parametrize(
-    ("settings", "message"),
+    ("given_", "message"),
     [
         ({"eta": -1.0}, "`eta` must be greater than 0"),
         ({"eta": float("nan")}, "`eta` must be finite"),
@@ -175,9 +202,9 @@ def test_the_published_eta():
         ({"steps": 0}, "`steps` must be at least 1"),
     ],
 )
-def test_settings_are_checked(settings, message):
+def test_settings_are_checked(given_, message):
     with pytest.raises(ValueError, match=message):
-        ProximalPoint(**settings)
+        ProximalPoint(**given_)
 
 
 @pytest.mark.parametrize("indefinite", [True, False])

@@ -93,10 +93,11 @@ def test_average_and_entanglement_idle_are_the_same_channel():
     """F_average = (d F_entanglement + 1) / (d + 1) for one qubit."""
     known = calibration("Boston")
     circuit = QuantumCircuit(3)
+    circuit.h(range(3))
     circuit.cz(0, 1)
-    circuit.cz(1, 2)
-    circuit.cz(1, 2)
-    circuit.x(0)
+    for _ in range(2):
+        circuit.barrier()
+        circuit.cz(1, 2)
     circuit.cz(0, 1)
     place = layouts_of_shape(known, 3, [(0, 1), (1, 2)])[:5]
     idle = {k: EspModel(known, circuit, fidelity=k).evaluate(place).idle for k in ("average", "entanglement")}

@@ -138,6 +138,12 @@ class Calibration:
         """SHA-256 of the content; equal calibrations have equal digests wherever they come from."""
         return hashlib.sha256(_canonical(self._plain()).encode()).hexdigest()
 
+    def times(self, qubit: int) -> tuple[float, float]:
+        """T1 and T2 of a qubit in seconds: infinite where they are not known, and T2 at most 2 T1, as physics has it."""
+        known = self.qubits[qubit]
+        t1, t2 = (math.inf if time is None else time for time in (known.t1, known.t2))
+        return t1, min(t2, 2 * t1)
+
     def target(self, gates: Iterable[Gate], qubits: Collection[int]) -> Target:
         """A transpiler target with ``gates``, all of which lie on ``qubits``, renumbered from 0 in their order."""
         place = {q: i for i, q in enumerate(qubits)}

@@ -26,13 +26,11 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 from qiskit.circuit import QuantumCircuit
-from qiskit.exceptions import QiskitError
-from qiskit.transpiler import generate_preset_pass_manager
 
 from qalgs_backends.checks import one_of
 from qalgs_backends.devices.calibration import Calibration, Gate
+from qalgs_backends.devices.in_place import compile_in_place
 from qalgs_backends.devices.placements import Placements, check_placements, interactions
-from qalgs_backends.errors import CapabilityError
 
 _NOT_RUN = frozenset({"barrier", "delay", "measure"})
 _CERTAIN = 1 - 1e-12
@@ -214,26 +212,7 @@ class EspModel:
         Raises:
             CapabilityError: the circuit needs routing there.
         """
-        inside = set(layout)
-        wanted = {tuple(layout[q] for q in pair) for a, b in self.pairs for pair in ((a, b), (b, a))}
-        gates = [
-            gate
-            for gate in self.calibration.gates
-            if (len(gate.qubits) == 1 and gate.qubits[0] in inside) or gate.qubits in wanted
-        ]
-        coupled = {frozenset(gate.qubits) for gate in gates if len(gate.qubits) == 2}
-        missing = [pair for pair in self.pairs if frozenset(layout[q] for q in pair) not in coupled]
-        where = f"layout {layout} of {self.calibration.device}"
-        if missing:
-            raise CapabilityError(f"The circuit needs routing on {where}: its qubits {missing[0]} are not coupled.")
-        target = self.calibration.target(gates, layout)
-        manager = generate_preset_pass_manager(
-            optimization_level=1, target=target, initial_layout=list(range(len(layout))), seed_transpiler=0
-        )
-        try:
-            placed = manager.run(self.circuit)
-        except QiskitError as error:
-            raise CapabilityError(f"The circuit cannot run on {where}: {error.message}") from None
+        placed = compile_in_place(self.calibration, self.calibration.gates, self.circuit, self.pairs, layout).circuit
         index = {bit: i for i, bit in enumerate(placed.qubits)}
         return tuple(
             (item.operation.name, tuple(index[q] for q in item.qubits))

@@ -30,7 +30,7 @@ from qalgs_backends.ibm.guard import client_bases
 from qalgs_backends.ibm.options import IBMOptions
 from qalgs_backends.ibm.remote import REGISTER
 from qalgs_backends.ibm.validate import check_combination, check_isa, check_readable
-from qalgs_backends.simulators.phaseless import without_phases
+from qalgs_backends.phaseless import without_phases
 
 _LONG_CIRCUIT = 100e-6
 """Seconds assumed for a circuit whose length is not known, such as one with control flow."""

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from qiskit import transpile
 from qiskit.circuit import QuantumCircuit
 from qiskit.exceptions import QiskitError
 from qiskit.quantum_info import SparsePauliOp
@@ -23,6 +22,7 @@ from qalgs_backends.simulators.aer_run import run_counts, run_expectation, run_s
 from qalgs_backends.simulators.local import LocalBackend, Outcomes
 from qalgs_backends.simulators.memory import AMPLITUDE_BYTES, available_bytes, require, widest_state
 from qalgs_backends.simulators.shift import shift_gradient
+from qalgs_backends.translation import in_gates
 
 _FIXED = ["id", "h", "x", "y", "z", "s", "sdg", "t", "tdg", "sx", "sxdg", "cx", "cy", "cz", "swap", "ecr"]
 _BASIS = frozenset([*_FIXED, *BOUND, "measure", "reset", "delay"])
@@ -119,7 +119,7 @@ def _to_safe_gates(circuit: QuantumCircuit, basis: Sequence[str]) -> QuantumCirc
     if all(_is_safe(item.operation, known) for item in circuit.data):
         return circuit
     try:
-        return transpile(circuit, basis_gates=sorted(_BASIS & known), optimization_level=0)
+        return in_gates(circuit, _BASIS & known)
     except QiskitError as error:
         raise CapabilityError(f"The circuit cannot be written in this simulator's gates: {error.message}") from None
 

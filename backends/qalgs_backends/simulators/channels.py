@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from qiskit.quantum_info import SuperOp
-from qiskit.utils import apply_prefix
 
 from qalgs_backends.devices.device import Device
 from qalgs_backends.simulators.fusing import pauli_matrix
+from qalgs_backends.simulators.placing import delay_seconds
 
-Key = tuple[str, tuple[int, ...], float]
+Key = tuple[str, tuple[int, ...]]
 
 
 class Channels:
@@ -32,34 +32,27 @@ class Channels:
             operation: a gate or a delay.
             qubits: of the piece.
         """
-        waits = operation.name == "delay"
         where = tuple(used[q] for q in qubits)
-        key = (operation.name, where, self._seconds(operation) if waits else 0.0)
+        if operation.name == "delay":
+            return self._relaxation(where[0], delay_seconds(operation, self._calibration.dt))
+        key = (operation.name, where)
         if key not in self._known:
-            error = self._relaxation(where[0], key[2]) if waits else self._gate_error(key[:2])
-            self._known[key] = None if error is None else pauli_matrix(SuperOp(error))
+            self._known[key] = self._gate_error(key)
         return self._known[key]
 
-    def _gate_error(self, place: tuple[str, tuple[int, ...]]) -> Any:
+    def _gate_error(self, place: Key) -> NDArray[np.float64] | None:
         from qiskit_aer.noise.device import basic_device_gate_errors
 
         if place not in self._gates:
             return None
         target = self._calibration.target([self._gates[place]], place[1])
         errors = basic_device_gate_errors(target=target)
-        return next((error for name, _, error in errors if name == place[0]), None)
+        error = next((error for name, _, error in errors if name == place[0]), None)
+        return None if error is None else pauli_matrix(SuperOp(error))
 
-    def _relaxation(self, qubit: int, seconds: float) -> Any:
-        from qiskit_aer.noise import thermal_relaxation_error
-
-        known = self._calibration.qubits[qubit]
-        if known.t1 is None and known.t2 is None:
-            return None
-        t1 = np.inf if known.t1 is None else known.t1
-        t2 = np.inf if known.t2 is None else known.t2
-        return thermal_relaxation_error(t1, min(t2, 2 * t1), seconds)
-
-    def _seconds(self, operation: Any) -> float:
-        if operation.unit != "dt":
-            return float(apply_prefix(operation.duration, operation.unit))
-        return operation.duration * (self._calibration.dt or 0.0)
+    def _relaxation(self, qubit: int, seconds: float) -> NDArray[np.float64]:
+        """A state's X and Y shrink with T2, and its Z goes to 1 with T1."""
+        relax, dephase = np.exp(-seconds / np.array(self._calibration.times(qubit)))
+        matrix = np.diag([1.0, dephase, dephase, relax])
+        matrix[3, 0] = 1.0 - relax
+        return matrix

@@ -11,25 +11,24 @@ change of basis, so the two differ by the error of about two pulses on every qub
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from qiskit import transpile
 from qiskit.circuit import QuantumCircuit
-from qiskit.exceptions import QiskitError
+from qiskit.circuit.library import IGate
 from qiskit.providers import BackendV2
 from qiskit.quantum_info import SparsePauliOp
 
 from qalgs_backends.base import Capabilities, Parameter
-from qalgs_backends.checks import argument, positive_int
+from qalgs_backends.checks import argument, flag, positive_int
 from qalgs_backends.devices.calibration import Calibration
 from qalgs_backends.devices.device import Device, read_device
 from qalgs_backends.devices.fidelity import FidelityMap, fidelity_map
-from qalgs_backends.devices.places import Places, find_places
+from qalgs_backends.devices.places import Places
 from qalgs_backends.errors import CapabilityError
 from qalgs_backends.pauli_sum import PauliSum
 from qalgs_backends.program import check_qubits
@@ -41,7 +40,7 @@ from qalgs_backends.simulators.channels import Channels
 from qalgs_backends.simulators.fusing import fits
 from qalgs_backends.simulators.local import LocalBackend, Outcomes
 from qalgs_backends.simulators.memory import AMPLITUDE_BYTES, available_bytes, require, widest_state
-from qalgs_backends.simulators.phaseless import without_phases
+from qalgs_backends.simulators.placing import delay_seconds, place, with_idling
 from qalgs_backends.simulators.shift import shift_gradient
 from qalgs_backends.simulators.superoperator import Superoperator
 
@@ -74,6 +73,7 @@ class NoisyBackend(LocalBackend):
         device: BackendV2 | Calibration,
         *,
         qubits: Sequence[int] | None = None,
+        idle: bool = True,
         seed_transpiler: int = 11,
         max_parallel_threads: int = 0,
     ) -> None:
@@ -82,6 +82,7 @@ class NoisyBackend(LocalBackend):
         Args:
             device: a calibration, or any backend whose target carries error rates.
             qubits: physical qubits that every circuit is placed on; None lets the transpiler choose.
+            idle: whether qubits decay while they wait for others, with every gate as late as possible.
             seed_transpiler: seed of layout and routing.
             max_parallel_threads: threads; 0 is as many as there are cores.
 
@@ -91,6 +92,7 @@ class NoisyBackend(LocalBackend):
         """
         self._device = read_device(device)
         self._fixed = _check_fixed(self._device, qubits)
+        self._idle = flag(idle, "idle")
         self._seed = positive_int(seed_transpiler, "seed_transpiler", minimum=0)
         self._threads = positive_int(max_parallel_threads, "max_parallel_threads", minimum=0)
         self._target = self._device.usable
@@ -135,14 +137,15 @@ class NoisyBackend(LocalBackend):
         observables: tuple[SparsePauliOp, ...],
         qubits: tuple[int, ...] | None,
     ) -> tuple[_Compiled | Superoperator, Places]:
-        placed = self._transpile(circuit, qubits)
-        places = find_places(circuit, placed)
-        piece, used = _compress(placed, places.last)
+        placed = place(self._device, circuit, qubits, self._seed)
+        piece = with_idling(placed, self.calibration) if self._idle else placed.circuit
+        used, places = placed.used, placed.places
         readout = self._device.readout[list(used)]
         positions = [used.index(q) for q in places.last]
         if fits(piece):
             moved = [op.apply_layout(positions, len(used)) for op in observables]
             return Superoperator(piece, parameters, partial(self._channels.after, used), readout, moved), places
+        piece, waits = _named_delays(piece, self.calibration.dt)
         mapped: tuple[PauliSum, ...] = ()
         if observables and len(used) <= _DENSITY_EXACT:
             from qiskit_aer.library import SaveDensityMatrix
@@ -153,22 +156,10 @@ class NoisyBackend(LocalBackend):
         simulator = make_simulator(
             device="CPU",
             method="density_matrix" if density else "statevector",
-            noise_model=_noise_model(self._device, piece, used, readout),
+            noise_model=_noise_model(self._device, piece, used, readout, waits),
             max_parallel_threads=self._threads,
         )
         return _Compiled(aer_program(piece, parameters, ()), simulator, mapped, readout), places
-
-    def _transpile(self, circuit: QuantumCircuit, qubits: tuple[int, ...] | None) -> QuantumCircuit:
-        try:
-            return transpile(
-                without_phases(circuit, self._target.operation_names),
-                target=self._target,
-                optimization_level=3,
-                initial_layout=None if qubits is None else list(qubits),
-                seed_transpiler=self._seed,
-            )
-        except QiskitError as error:
-            raise CapabilityError(f"The circuit cannot be placed on {self._device.name}: {error.message}") from None
 
     def _exact(self, compiled: _Compiled | Superoperator, points: NDArray[np.float64]) -> NDArray[np.float64]:
         if isinstance(compiled, Superoperator):
@@ -230,39 +221,46 @@ def _density_values(compiled: _Compiled, points: NDArray[np.float64]) -> NDArray
     return np.broadcast_to(values, (len(points), len(compiled.observables)))
 
 
+def _named_delays(piece: QuantumCircuit, dt: float | None) -> tuple[QuantumCircuit, dict[str, tuple[int, float]]]:
+    """The circuit with a named identity for each delay, and the qubit and the seconds behind each name.
+
+    Aer extends a noise model by delays each time a circuit is run; these it knows beforehand.
+    """
+    out, names = piece.copy_empty_like(), {}
+    index = {bit: i for i, bit in enumerate(piece.qubits)}
+    for item in piece.data:
+        if item.operation.name != "delay":
+            out.append(item)
+            continue
+        wait = (index[item.qubits[0]], delay_seconds(item.operation, dt))
+        name = names.setdefault(wait, f"wait{len(names)}")
+        out.append(IGate(label=name), item.qubits)
+    return out, {name: wait for wait, name in names.items()}
+
+
 def _noise_model(
-    device: Device, piece: QuantumCircuit, used: tuple[int, ...], readout: NDArray[np.float64]
+    device: Device,
+    piece: QuantumCircuit,
+    used: tuple[int, ...],
+    readout: NDArray[np.float64],
+    waits: Mapping[str, tuple[int, float]],
 ) -> NoiseModel:
-    """The errors of the instructions that occur in ``piece``, and of reading its qubits."""
-    from qiskit_aer.noise import NoiseModel, ReadoutError
+    """The errors of the instructions that occur in ``piece``, of waiting, and of reading its qubits."""
+    from qiskit_aer.noise import NoiseModel, ReadoutError, thermal_relaxation_error
 
     model: NoiseModel = NoiseModel.from_backend(device.piece(piece, used), readout_error=False)
     model.add_basis_gates(["id"])  # without any gate Aer would log that it has no basis gates
+    for name, (q, seconds) in waits.items():
+        model.add_quantum_error(thermal_relaxation_error(*device.calibration.times(used[q]), seconds), name, [q])
     for q, (p10, p01) in enumerate(readout):
         model.add_readout_error(ReadoutError([[1 - p10, p10], [p01, 1 - p01]]), [q])
-    # Aer serialises the model on every run, which takes longer than a small circuit. With delays Aer extends
-    # a copy of the model at run time, and then it has to be serialised anew.
-    if "delay" not in piece.count_ops():
-        vars(model)["to_dict"] = partial(_stored, model.to_dict(False), model.to_dict(True))
+    # Aer serialises the model on every run, which takes longer than a small circuit.
+    vars(model)["to_dict"] = partial(_stored, model.to_dict(False), model.to_dict(True))
     return model
 
 
 def _stored(plain: dict[str, Any], ready: dict[str, Any], serializable: bool = False) -> dict[str, Any]:
     return ready if serializable else plain
-
-
-def _compress(placed: QuantumCircuit, last: tuple[int, ...]) -> tuple[QuantumCircuit, tuple[int, ...]]:
-    """The circuit on the qubits that matter, and these qubits in increasing order."""
-    index = {bit: i for i, bit in enumerate(placed.qubits)}
-    kept = [item for item in placed.data if item.operation.name != "barrier"]
-    used = sorted({index[q] for item in kept for q in item.qubits} | set(last))
-    place = {q: i for i, q in enumerate(used)}
-    piece = QuantumCircuit(len(used), placed.num_clbits)
-    clbit = {bit: i for i, bit in enumerate(placed.clbits)}
-    for item in kept:
-        qubits = [place[index[q]] for q in item.qubits]
-        piece.append(item.operation, qubits, [clbit[c] for c in item.clbits])
-    return piece, tuple(used)
 
 
 def _check_fixed(device: Device, qubits: Sequence[int] | None) -> tuple[int, ...] | None:

@@ -13,8 +13,9 @@ import math
 from collections.abc import Callable, Collection
 from typing import Any
 
-from qiskit import transpile
 from qiskit.circuit import QuantumCircuit
+
+from qalgs_backends.translation import in_gates
 
 _HALF = math.pi / 2
 # As u(theta, phi, lam).
@@ -42,7 +43,7 @@ def without_phases(circuit: QuantumCircuit, native: Collection[str]) -> QuantumC
     basis = {*native, *_KEPT, *_AS_U, *_DIAGONAL}
     flat = circuit
     if any(item.operation.name not in basis for item in circuit.data):
-        flat = transpile(circuit, basis_gates=sorted(basis - {"barrier"}), optimization_level=0)
+        flat = in_gates(circuit, basis - {"barrier"})
     out = flat.copy_empty_like()
     out.global_phase = 0.0
     for item in flat.data:

@@ -1,0 +1,3 @@
+"""Linear systems with and without the proximal-point wrapper."""
+
+PAPER = "arXiv 2406.13879"
