@@ -17,7 +17,7 @@ $(STAMP): pyproject.toml
 	$(BIN)/python -m pip install --quiet --prefer-binary --editable ".[ibm,mpi]"
 	@touch $(STAMP)
 
-demo: $(STAMP)   ## measure a GHZ state on a noisy device model and reconstruct it
+demo: $(STAMP)   ## all four methods on this computer, into one page: runs/demo/report.html
 	$(BIN)/qalgs demo
 
 test: $(STAMP) lint types rules  ## lint, types, import rules and every quick test

@@ -33,7 +33,8 @@ SMALL = os.environ.get("QALGS_SMALL") == "1"  # the tests run every notebook wit
 # move is the next level.
 #
 # First, hydrogen near its equilibrium: four qubits, and the four lowest levels of two electrons with Sz = 0. Energies
-# are in hartree. For such a small molecule the exact levels are known, to compare with.
+# are in hartree. A molecule gets circuits that conserve its electrons where none are given. The exact levels of such a
+# small molecule are known, to compare with.
 
 # %%
 molecule = qa.problems.molecule("H2", bond_length=0.742)
@@ -60,9 +61,9 @@ ax.set(xlabel="round", ylabel="energy (hartree)")
 _ = figure.legend(frameon=False, fontsize=8, ncols=4, loc="outside upper center")
 
 # %% [markdown]
-# The players move one after the other: each starts when the one before it has arrived. The spikes are trial steps of
-# the optimizer, which it takes back. Player 0 rests for a while in the level above: a saddle, where the gradient is
-# small.
+# The players move one after the other: each starts when the one before it has arrived. A player's energy may rise on
+# the way: while it is below its level it still holds a part of a parent, and the penalty makes it give that up. So
+# energies are reported, never utilities, and a low energy alone proves nothing.
 
 # %% [markdown]
 # ## 2. Pulling a molecule apart
@@ -175,7 +176,7 @@ _ = ax.legend(frameon=False, fontsize=8)
 #
 # ## Exercises
 #
-# 1. Ask for six levels of LiH. Which of the players have to start more than once (`player.attempts`)?
+# 1. Ask for two, four and six levels of LiH. How do the numbers of energies and of cross terms grow (`result.counted`)?
 # 2. Give `EigenGame(c=...)` a value below the highest level you ask for. What is said?
 # 3. Let all players move at the same time: `EigenGame(schedule="parallel", optimizer="descent")`. How many rounds does
 #    it take, and how many would it take if every player had a machine of its own?

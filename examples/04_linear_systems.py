@@ -165,10 +165,10 @@ ax.grid(alpha=0.25)
 
 # %% [markdown]
 # The wrapper pays while x₀ is within a few times the error that is allowed. There, correcting the residual is much
-# cheaper still. Further away the wrapper steps aside, and in the end the correction loses as well: its two branches
-# nearly cancel, and hardly any run succeeds. So use `ProximalPoint` where |x₀ + ηb⟩ is the only state you can prepare,
-# or where a *finite* η is what you want, as in a regularised solution; and correct the residual where you can compute
-# it.
+# cheaper still. Further away the wrapper steps aside, and in the end the correction loses as well: the residual has
+# grown, most of the amplitude is spent on it, and hardly any run succeeds. So use `ProximalPoint` where |x₀ + ηb⟩ is
+# the only state you can prepare, or where a *finite* η is what you want, as in a regularised solution; and correct the
+# residual where you can compute it.
 
 # %% [markdown]
 # ## 5. With shots

@@ -150,8 +150,9 @@ for record in store.list():
 # %% [markdown]
 # ## 5. What the noise does, and what mitigation gives back
 #
-# Now the same points with each of the options, next to the exact values. Mitigated values have larger error bars: what
-# is known about the noise is used to move the value, and it is not known exactly.
+# Now the same points with each of the options, next to the exact values. Level 1 undoes the readout errors, which is
+# most of it on this machine. Level 2 extrapolates to no noise from three amounts of it; its error bars are those that
+# IBM's client states, and say nothing of whether the noise really follows the curve that is extrapolated.
 
 # %%
 simulator = qa.backends.get("statevector")

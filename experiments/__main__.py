@@ -15,7 +15,7 @@ import tyro
 from experiments import runner
 from experiments.bench.table import Row, as_table
 
-BENCHMARKS = ("backends", "gpu", "noise", "pennylane", "optimizers", "qlsp", "tomography")
+BENCHMARKS = ("backends", "gpu", "noise", "pennylane", "optimizers", "qlsp", "tomography", "eigengame", "nest")
 _INTERRUPTED = 130
 
 
@@ -61,18 +61,21 @@ def _list() -> int:
 
 def _run_all(preset: str, out: Path | None) -> int:
     """Every experiment that has the preset; one that fails does not stop the others."""
+    chosen = {name: runner.load(name).PRESETS.get(preset) for name in runner.names()}
+    if not any(chosen.values()):
+        sys.stderr.write(f"There is no preset {preset!r} in any experiment.\n")
+        return 2
     status = 0
-    for name in runner.names():
-        experiment = runner.load(name)
-        if preset not in experiment.PRESETS:
+    for name, config in chosen.items():
+        if config is None:
             continue
         began = time.perf_counter()
         try:
-            outcome = runner.run(name, experiment.PRESETS[preset], None if out is None else out / name)
+            outcome = runner.run(name, config, None if out is None else out / name)
         except KeyboardInterrupt:
             sys.stderr.write(f"interrupted during {name}\n")
             return _INTERRUPTED
-        except Exception as error:  # noqa: BLE001 - whatever it is, it is said, and the others run
+        except Exception as error:
             status = 1
             print(f"{name:32} failed: {type(error).__name__}: {error}", flush=True)
             continue

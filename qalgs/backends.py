@@ -2,6 +2,7 @@
 
 from qalgs_backends import ZNE as ZNE
 from qalgs_backends import Account as Account
+from qalgs_backends import AerOptions as AerOptions
 from qalgs_backends import AuthError as AuthError
 from qalgs_backends import Backend as Backend
 from qalgs_backends import BackendError as BackendError

@@ -24,6 +24,15 @@ def test_importing_qalgs_imports_no_vendor():
     assert found.strip() == "[]"
 
 
+def test_the_package_runs_as_a_module():
+    command = [sys.executable, "-m", "qalgs", "calibration", "absent.json"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    assert (done.returncode, done.stderr) == (
+        2,
+        "qalgs: Argument `path` must name a calibration file, but there is no file absent.json.\n",
+    )
+
+
 def test_public_names_are_what_the_readme_uses():
     wanted = ("backends", "circuits", "optimizers", "plot", "problems", "measure_paulis", "tomography", "LocalSFGD")
     assert all(hasattr(qa, name) for name in wanted)

@@ -43,3 +43,4 @@ from qalgs_backends.registry import BackendLike as BackendLike
 from qalgs_backends.registry import as_backend as as_backend
 from qalgs_backends.registry import get as get
 from qalgs_backends.rng import RngLike as RngLike
+from qalgs_backends.simulators.aer_options import AerOptions as AerOptions

@@ -30,7 +30,10 @@ def get(backend: BackendLike, **options: Any) -> Backend:
             qubits, "noisy:FILE.json.gz" for a saved ``Calibration``; "ibm:ibm_fez" for a quantum computer of IBM, with
             the account that is set up on this computer; a Calibration or a Qiskit BackendV2, whose noise is then
             simulated; or a Backend, which is returned.
-        options: those of the backend, see ``AerOptions``, ``NoisyBackend`` and ``IBMBackend``; others are refused.
+        options: those of the backend; others are refused. "aer...": precision, max_memory_mb, max_parallel_threads,
+            cu_statevec, batched_shots_gpu and blocking_qubits of ``AerOptions``. "noisy:...", and devices: qubits,
+            idle (True: qubits decay while they wait), seed_transpiler and max_parallel_threads. "ibm:...": instance,
+            account, budget_seconds, options (``IBMOptions``) and store.
 
     Raises:
         TypeError: ``backend`` is none of these, or an option is of the wrong kind.

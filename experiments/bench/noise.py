@@ -1,6 +1,6 @@
 """Noise: the piece of a device that a circuit uses against simulating the whole device, which is Aer's own way.
 
-The peer is ``AerSimulator.from_backend(fake device)`` with the circuit transpiled onto the device, on the same qubits.
+The peer is ``AerSimulator.from_backend(fake device)`` with the same gates and delays on the same qubits.
 Both give exact values; the peer's leave out readout errors, so ``difference`` is that of the states before reading.
 Times are medians of interleaved calls on one thread.
 """
@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
-from qiskit import transpile
 from qiskit.circuit import QuantumCircuit
 from qiskit.providers import BackendV2
 from qiskit.quantum_info import SparsePauliOp
@@ -22,7 +21,9 @@ from experiments.bench.backends import problem
 from experiments.bench.table import Row, medians, ratio_row
 from qalgs.backends import basis_angles, get, with_basis_change
 from qalgs.circuits import ghz
+from qalgs_backends.devices.device import read_device
 from qalgs_backends.simulators.noise import apply_readout
+from qalgs_backends.simulators.placing import place, with_idling
 
 BATCH = 32
 _SEED = 11
@@ -32,9 +33,10 @@ def whole_device(
     device: BackendV2, circuit: QuantumCircuit, observable: SparsePauliOp, layout: tuple[int, ...]
 ) -> Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]:
     """(K,) values and (K, d, d) states of the circuit's qubits at (K, p) points, with the noise model of all qubits."""
-    placed = transpile(circuit, device, optimization_level=3, initial_layout=list(layout), seed_transpiler=_SEED)
-    assert placed.layout is not None
-    last = placed.layout.final_index_layout()
+    known = read_device(device)
+    piece = place(known, circuit, layout, seed=_SEED)
+    last, placed = piece.places.last, QuantumCircuit(device.num_qubits)
+    placed.compose(with_idling(piece, known.calibration), piece.used, inplace=True)
     placed.append(SaveExpectationValue(observable, label="e"), last)
     placed.append(SaveDensityMatrix(len(last), label="rho"), last)
     simulator = AerSimulator.from_backend(device, method="density_matrix", max_parallel_threads=1)

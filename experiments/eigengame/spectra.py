@@ -14,8 +14,8 @@ from experiments.bench.table import Row
 from experiments.eigengame.levels import CHEMICAL, MILLI, ROUNDING, errors, raw_levels, spent, worst
 from experiments.eigengame.matrices import finish
 from qalgs.checks import child
-from qalgs.circuits import uccsd
 from qalgs.eigen import EigenGame, EigenResult, eigensolve
+from qalgs.eigen.problem import as_problem, layers
 from qalgs.plot import levels
 from qalgs.plot.common import LINES
 from qalgs.problems import Molecule, molecule
@@ -143,9 +143,8 @@ def _exact(case: _Case, species: Molecule) -> NDArray[np.float64]:
 
 
 def _solved(case: _Case, species: Molecule, seed: np.random.SeedSequence) -> EigenResult:
-    method, ansatz = EigenGame(), None
+    method, ansatz = EigenGame(), layers(as_problem(species))
     if case.coupled_cluster:
-        method = EigenGame(start="small", gtol=1e-3, accuracy=1e-3)
-        ansatz = [uccsd(species, occupation=bits) for bits in species.occupations(case.k + 1)]
+        method, ansatz = EigenGame(gtol=1e-3, accuracy=1e-3), None
     sector = None if case.all_charges else "auto"
     return eigensolve(species, case.k, method=method, ansatz=ansatz, sector=sector, rng=seed)

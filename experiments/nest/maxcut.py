@@ -23,9 +23,9 @@ if TYPE_CHECKING:
 EXPECTED = """\
 Published for 14 nodes, Nest / BestMap / Qoncord: path .638/.561/.497, star .547/.505/.429, cycle .655/.606/.533, two
 stars .538/.506/.458, ladder .584/.537/.513. The published trace called Nest stays on one placement: it is restarts.
-Here `ideal_ratio` is the approximation ratio of the returned angles without noise, at most 0.75 on a path or cycle at
-depth 1, and `measured_ratio` what the device shows. With two angles every policy finds nearly the same; the rest is
-noise, and the graphs that need SWAPs have most."""
+Here `ideal_ratio` is the approximation ratio of the returned angles without noise, about 0.75 at most on paths and
+cycles at depth 1, and `measured_ratio` what the device shows. With two angles every policy finds nearly the same; the
+rest is noise, and the graphs that need SWAPs have most."""
 
 GRAPHS: dict[str, Callable[[int], Any]] = {
     "path": problems.path_graph,

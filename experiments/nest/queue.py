@@ -27,11 +27,11 @@ if TYPE_CHECKING:
 
 EXPECTED = """\
 First come, first served gives every program the best region and the device to itself. Side by side, as many as fit run
-at once, as one circuit: programs per device second rise about as much as programs fit, less what the longest of a batch
-keeps the others waiting for, and waiting falls with them. What is lost is the difference in ESP between the best region
-and the ones that the packing leaves. The static packing and Nest's walks lose alike: walks share the best regions over
-time, packings over space. `lost` is the median over programs of their score minus that of first come, first served, as
-a share of the ground energy, positive where worse."""
+at once, as one circuit: all 24, and twelve times the programs per device second, as the one with the most bases takes
+twice its share. Nobody waits. What could be lost is the difference in ESP between the best region and the ones that
+the packing leaves: on a Heron it is lost in the noise, with a static packing and with Nest's walks alike. `lost` is
+the median over programs of their score minus that of first come, first served, as a share of the ground energy,
+positive where worse."""
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,10 @@ def ghz(num_qubits: int) -> QuantumCircuit:
 
     Raises:
         ValueError: ``num_qubits`` is below 1.
+
+    Example:
+        >>> ghz(8).depth()
+        5
     """
     n = positive_int(num_qubits, "num_qubits")
     circuit = QuantumCircuit(n, name=f"ghz_{n}")
@@ -34,6 +38,10 @@ def w(num_qubits: int) -> QuantumCircuit:
 
     Raises:
         ValueError: ``num_qubits`` is below 1.
+
+    Example:
+        >>> Statevector(w(2)).probabilities().round(4).tolist()
+        [0.0, 0.5, 0.5, 0.0]
     """
     n = positive_int(num_qubits, "num_qubits")
     circuit = QuantumCircuit(n, name=f"w_{n}")
@@ -49,6 +57,11 @@ def haar(num_qubits: int, rng: RngLike = None) -> QuantumCircuit:
 
     Raises:
         ValueError: ``num_qubits`` is below 1.
+
+    Example:
+        >>> psi = Statevector(haar(2, rng=1)).data
+        >>> bool(np.allclose(psi, haar_state(2, rng=1)))
+        True
     """
     circuit = QuantumCircuit(num_qubits, name=f"haar_{num_qubits}")
     circuit.append(StatePreparation(Statevector(haar_state(num_qubits, rng))), range(num_qubits))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 
@@ -13,6 +14,10 @@ def main(args: Sequence[str] | None = None) -> int:
 
     try:
         parsed(sys.argv[1:] if args is None else args)()
+    except BrokenPipeError:
+        # Whoever read the output has seen enough; what is still in the buffer would complain when Python ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
     except (ValueError, TypeError, MemoryError, OSError, BackendError) as error:
         sys.stderr.write(f"qalgs: {error}\n")
         return 2

@@ -5,13 +5,25 @@ from __future__ import annotations
 import contextlib
 import functools
 import io
-import sys
 from collections.abc import Callable, Sequence
 from typing import Annotated, Any, Literal
 
 import tyro
 
-from qalgs.cli import about, cite, colocate, demo, devices, eigensolve, helptext, jobs, rehearse, tomography, vqe
+from qalgs.cli import (
+    about,
+    cite,
+    colocate,
+    demo,
+    devices,
+    eigensolve,
+    helptext,
+    jobs,
+    linear_solve,
+    rehearse,
+    tomography,
+    vqe,
+)
 from qalgs.cli.config import with_files
 
 Command = Callable[..., Any]
@@ -27,6 +39,7 @@ COMMANDS: dict[str, Command] = {
     "demo": demo.demo,
     "tomography": tomography.tomography,
     "eigensolve": eigensolve.eigensolve,
+    "linear-solve": linear_solve.linear_solve,
     "vqe": vqe.vqe,
     "colocate": colocate.colocate,
     "backends": devices.backends,
@@ -63,9 +76,7 @@ def parsed(words: Sequence[str]) -> Command:
 
 
 def _read(commands: dict[str, Command], words: Sequence[str]) -> Any:
-    with contextlib.suppress(BrokenPipeError):
-        return tyro.extras.subcommand_cli_from_dict(commands, prog="qalgs", description=_ABOUT, args=list(words))
-    sys.exit(0)
+    return tyro.extras.subcommand_cli_from_dict(commands, prog="qalgs", description=_ABOUT, args=list(words))
 
 
 def _later(command: Command) -> Command:

@@ -123,8 +123,8 @@ def _filled(kind: Any, table: Mapping[str, Any], file: Path) -> Any:
 
 def _value(hint: Any, name: str, value: Any, file: Path) -> Any:
     """One entry of a table as its field wants it, read as the same words on the command line would be."""
-    kind = _bare(hint)
-    if is_dataclass(kind) and isinstance(value, Mapping):
+    kind: Any = _bare(hint)
+    if isinstance(value, Mapping) and is_dataclass(kind):
         return _filled(kind, value, file)
     if kind is bool and isinstance(value, bool):
         return value

@@ -11,8 +11,8 @@ from typing import Annotated, Literal
 
 import tyro
 
-from qalgs_backends.install import installed
 from qalgs.cli.report import Section, page
+from qalgs_backends.install import installed
 
 _TITLE = "Four quantum algorithms on this computer"
 _OPENING = (

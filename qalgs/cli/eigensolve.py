@@ -4,37 +4,33 @@ from __future__ import annotations
 
 import shlex
 import warnings
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 import numpy as np
 import tyro
-from qiskit.circuit import QuantumCircuit
 from scipy.io import mmread
 
-from qalgs import circuits, eigen
+from qalgs import eigen
 from qalgs.callbacks import Progress
 from qalgs.checks import argument
 from qalgs.cli.config import Shared
 from qalgs.cli.machines import as_config
-from qalgs.cli.output import run_folder, write_config, write_run
+from qalgs.cli.output import folder_path, write_config, write_run
 from qalgs.cli.vqe import read_problem
 from qalgs.eigen import EigenResult, EigenWarning
-from qalgs.eigen.problem import as_problem
+from qalgs.eigen.problem import EigenProblem, as_problem, layers
 from qalgs.problems import MaxCut, Molecule, molecule
-from qalgs.run import Status
+from qalgs.run import Status, Step
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _CHECKPOINT = "checkpoint"
-_FEW_QUBITS = 6
-"""Up to here layers of rotations reach any state; molecules beyond start from their determinants."""
 _TAPERED_FROM = 9
 _EXACT_QUBITS = 12
-_LOOSE = 1e-3
-"""Gradient and accuracy at which players on determinants stop: coupled cluster is not exact."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,9 +56,8 @@ class Options(Shared):
         "exact",
     ] = "eigengame"
     """The first four run circuits, the others work on the matrix."""
-    ansatz: Literal["auto", "layers", "uccsd"] = "auto"
-    """Layers of rotations and CX; or coupled cluster on the determinants of lowest energy, which auto takes for
-    molecules of more than 6 qubits."""
+    ansatz: Literal["auto", "layers"] = "auto"
+    """layers: of rotations and CX. auto: without shots, coupled cluster on a molecule's determinants; else layers."""
     c: float | None = None
     """Shift of eigengame; it finds its own by default."""
     beta: float | None = None
@@ -85,6 +80,8 @@ class Options(Shared):
     """Whether a molecule's qubits are saved by symmetries; auto from 9 qubits on."""
     checkpoint: Path | None = None
     """File written on the way; in the folder of the results by default."""
+    checkpoint_every: int = 50
+    """Rounds from one writing to the next."""
     resume: bool = False
     """Go on from the checkpoint; `--resume DIR` does so with the settings of the run in DIR."""
 
@@ -99,20 +96,17 @@ def eigensolve(options: Annotated[Options, tyro.conf.arg(name="")]) -> None:
     H, method = read_hamiltonian(options), make_method(options)
     problem = as_problem(H)
     on_circuits = options.method in _ON_CIRCUITS
-    ansatz = make_ansatz(options, H, method) if on_circuits else None
-    if ansatz is not None and options.method in _GAMES:
-        method = replace(method, start="small", gtol=_LOOSE, accuracy=_LOOSE)
     if options.dry_run:
-        print(f"{described(options, H, method, ansatz)}; nothing was run")
+        print(f"{described(options, problem, method)}; nothing was run")
         return
-    folder = run_folder(options.out, "eigensolve")
-    write_config(folder, as_config(options) | {"out": str(folder)})
-    saved = options.checkpoint or folder / _CHECKPOINT
-    bar = Progress(options.problem)
-    shared: dict[str, Any] = {"method": method, "rng": options.rng, "callback": bar}
+    folder = folder_path(options.out, "eigensolve")
+    saved, settings = options.checkpoint or folder / _CHECKPOINT, as_config(options) | {"out": str(folder)}
+    shared: dict[str, Any] = {"method": method, "rng": options.rng}
+    shared["callback"] = [_Opening(folder, settings), Progress(options.problem)]
     if on_circuits:
-        shared |= {"ansatz": ansatz, "backend": options.backend, "shots": options.shots}
-        shared |= {"checkpoint": saved, "resume": options.resume}
+        shared |= {"ansatz": layers(problem) if options.ansatz == "layers" else None, "backend": options.backend}
+        shared |= {"shots": options.shots, "resume": options.resume}
+        shared |= {"checkpoint": saved, "checkpoint_every": options.checkpoint_every}
     elif options.shots is not None:
         raise ValueError(argument("shots", f"be left out with {options.method}", f"it is {options.shots}"))
     with warnings.catch_warnings():
@@ -130,8 +124,24 @@ def eigensolve(options: Annotated[Options, tyro.conf.arg(name="")]) -> None:
             print(f"to go on     qalgs eigensolve --resume {shlex.quote(str(folder))}")
     elif options.checkpoint is None or saved == folder / _CHECKPOINT:
         saved.unlink(missing_ok=True)
-    write_run(folder, as_config(options) | {"out": str(folder)}, result, figure(result, exact, options))
+    folder.mkdir(parents=True, exist_ok=True)
+    write_run(folder, settings, result, figure(result, exact, options))
     print(f"written to   {folder}/  (figure.png, result, config.toml, environment.json)")
+
+
+class _Opening:
+    """Makes the folder and writes the settings at the first step: a request that is refused leaves nothing behind."""
+
+    def __init__(self, folder: Path, settings: Mapping[str, Any]) -> None:
+        self._folder, self._settings, self._open = folder, settings, False
+
+    def __call__(self, step: Step) -> None:
+        """See to the folder."""
+        del step
+        if not self._open:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            write_config(self._folder, self._settings)
+            self._open = True
 
 
 def read_hamiltonian(options: Options) -> Any:
@@ -184,39 +194,16 @@ def make_method(options: Options) -> Any:
     return _METHODS[options.method](**settings)
 
 
-def make_ansatz(options: Options, H: Any, method: Any) -> list[QuantumCircuit] | None:
-    """Coupled cluster for each player, or None for layers.
-
-    Raises:
-        ValueError: coupled cluster is asked for, and there is no molecule or one circuit for all levels.
-    """
-    one_for_all = options.method == "ssvqe"
-    if options.ansatz == "uccsd" and (not isinstance(H, Molecule) or one_for_all):
-        but = f"the problem is {options.problem} and the method {options.method}"
-        raise ValueError(argument("ansatz", "be uccsd for a molecule with a circuit for each level", but))
-    wide = isinstance(H, Molecule) and H.num_qubits > _FEW_QUBITS and not one_for_all
-    if not isinstance(H, Molecule) or options.ansatz == "layers" or not (wide or options.ansatz == "uccsd"):
-        return None
-    problem = as_problem(H)
-    players = method.players(options.k, 1 << problem.num_qubits)
-    determinants = H.occupations(min(players, problem.dim))
-    made = [circuits.uccsd(H, occupation=bits) for bits in determinants]
-    return [made[i % len(made)] for i in range(players)]
-
-
-def described(options: Options, H: Any, method: Any, ansatz: list[QuantumCircuit] | None) -> str:
+def described(options: Options, problem: EigenProblem, method: Any) -> str:
     """What would be run."""
-    problem = as_problem(H)
     n, terms = problem.num_qubits, problem.hamiltonian
     lines = [f"{options.k} levels of {options.problem}: {n} qubits, {len(terms)} Paulis, {problem.dim} levels in all"]
     if options.method not in _ON_CIRCUITS:
         return f"{lines[0]}; {options.method} on the matrix"
-    players = method.players(options.k, 1 << n)
-    lines.append(f"{players} players with {'coupled cluster' if ansatz else 'layers of rotations'}")
     if options.shots is None:
-        return f"{'; '.join(lines)}; exact values on {options.backend}"
+        return f"{lines[0]}; exact values on {options.backend}"
     bases = len(terms.group_commuting(qubit_wise=True))
-    return f"{'; '.join(lines)}; {bases} bases for an energy, {bases * options.shots:,} shots, on {options.backend}"
+    return f"{lines[0]}; {bases} bases for an energy, {bases * options.shots:,} shots, on {options.backend}"
 
 
 def figure(result: EigenResult, exact: Any, options: Options) -> Figure:

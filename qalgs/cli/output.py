@@ -29,9 +29,14 @@ class Result(Protocol):
 
 def run_folder(out: Path | None, command: str) -> Path:
     """``out``, or a new folder runs/<command>-<UTC time>: nothing that is finished is overwritten unless asked for."""
-    folder = out or Path("runs") / f"{command}-{datetime.now(UTC):%Y%m%dT%H%M%S%f}"
+    folder = folder_path(out, command)
     folder.mkdir(parents=True, exist_ok=True)
     return folder
+
+
+def folder_path(out: Path | None, command: str) -> Path:
+    """The folder that ``run_folder`` would make."""
+    return out or Path("runs") / f"{command}-{datetime.now(UTC):%Y%m%dT%H%M%S%f}"
 
 
 def write_config(folder: Path, config: Mapping[str, Any]) -> None:

@@ -96,14 +96,15 @@ def eigensolve_h2(seed: int) -> Section:
     """Four levels of hydrogen by the EigenGame, exactly and with shots, VQD beside it."""
     molecule, bar = problems.molecule("H2", bond_length=0.742), Progress("eigensolve")
     known = molecule.exact_levels(4)
-    result = whole(eigensolve(molecule, k=4, method=EigenGame(), rng=seed, callback=bar))
-    control = whole(eigensolve(molecule, k=4, method=VQD(), rng=seed, callback=bar))
+    shared: dict[str, Any] = {"ansatz": circuits.hardware_efficient(4, reps=3), "rng": seed, "callback": bar}
+    result = whole(eigensolve(molecule, k=4, method=EigenGame(), **shared))
+    control = whole(eigensolve(molecule, k=4, method=VQD(), **shared))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", EigenWarning)
         # One step from the circuits that were found: what a device would measure of them.
         once = EigenGame(max_steps=1, restarts=0)
         points = np.array([player.parameters for player in result.players])
-        shot = eigensolve(molecule, k=4, method=once, shots=4000, initial=points, rng=seed, callback=bar)
+        shot = eigensolve(molecule, k=4, method=once, shots=4000, initial=points, **shared)
     whole(shot)
     pictures = [
         _picture(
@@ -138,8 +139,8 @@ def eigensolve_h2(seed: int) -> Section:
         f"""
 import qalgs as qa
 
-molecule = qa.problems.molecule("H2", bond_length=0.742)
-result = qa.eigensolve(molecule, k=4, method=qa.EigenGame(), rng={seed})
+molecule, ansatz = qa.problems.molecule("H2", bond_length=0.742), qa.circuits.hardware_efficient(4, reps=3)
+result = qa.eigensolve(molecule, k=4, method=qa.EigenGame(), ansatz=ansatz, rng={seed})
 print(result, molecule.exact_levels(4))
 """,
     )

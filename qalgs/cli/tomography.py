@@ -183,7 +183,7 @@ def _data(options: Options, circuit: Any, seed: np.random.SeedSequence, bar: Pro
     """What was measured, once: a resumed run finds it beside its checkpoint."""
     checkpoint = options.local_sfgd.checkpoint if options.method == "local-sfgd" else None
     beside = None if checkpoint is None else Path(f"{checkpoint}.data")
-    if beside is not None and options.out is not None and Path(checkpoint) == options.out / _CHECKPOINT:
+    if checkpoint is not None and options.out is not None and Path(checkpoint) == options.out / _CHECKPOINT:
         beside = options.out / "data"
     if beside is not None and options.local_sfgd.resume:
         return CountsData.load(beside)

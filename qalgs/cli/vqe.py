@@ -14,7 +14,7 @@ from qiskit.quantum_info import SparsePauliOp
 
 from qalgs import circuits, problems
 from qalgs.backends import as_backend
-from qalgs.checks import argument
+from qalgs.checks import argument, positive_int, shots_or_none
 from qalgs.cli.config import Shared
 from qalgs.cli.machines import as_config
 from qalgs.cli.output import run_folder, write_config, write_run
@@ -76,9 +76,14 @@ class Options(Shared):
 
 def vqe(options: Annotated[Options, tyro.conf.arg(name="")]) -> None:
     """Find a lowest energy on the placements of a device."""
-    problem, backend, policy = read_problem(options.problem, options.bond_length), options.backend, options.policy()
+    problem, policy = read_problem(options.problem, options.bond_length), options.policy()
     # One backend for the run and the picture; on a machine with a queue, one batch.
-    machine = as_backend(backend)
+    machine = as_backend(options.backend)
+    # What would be refused later is refused before there is a folder.
+    positive_int(options.evaluations, "evaluations")
+    shots_or_none(options.shots)
+    if policy is not None:
+        calibration_of(machine)
     own = _optimizer(options)
     if options.dry_run:
         forecast = planned(

@@ -7,6 +7,7 @@ from qalgs.eigen.classical import Hotelling as Hotelling
 from qalgs.eigen.classical import ParallelDeflation as ParallelDeflation
 from qalgs.eigen.errors import EigenWarning as EigenWarning
 from qalgs.eigen.errors import ShiftTooSmallError as ShiftTooSmallError
+from qalgs.eigen.expansion import SubspaceExpansion as SubspaceExpansion
 from qalgs.eigen.methods import VQD as VQD
 from qalgs.eigen.methods import EigenGame as EigenGame
 from qalgs.eigen.result import EigenResult as EigenResult
@@ -15,6 +16,5 @@ from qalgs.eigen.ritz import rayleigh_ritz as rayleigh_ritz
 from qalgs.eigen.shift import SpectralBounds as SpectralBounds
 from qalgs.eigen.shift import spectral_bounds as spectral_bounds
 from qalgs.eigen.shots import ShotPolicy as ShotPolicy
-from qalgs.eigen.subspace import SSVQE as SSVQE
-from qalgs.eigen.subspace import SubspaceExpansion as SubspaceExpansion
+from qalgs.eigen.ssvqe import SSVQE as SSVQE
 from qalgs.eigen.verb import eigensolve as eigensolve

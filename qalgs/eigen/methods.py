@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from qiskit.circuit import QuantumCircuit
 
@@ -21,7 +21,6 @@ from qalgs.eigen.deflation import (
 from qalgs.eigen.errors import EigenWarning
 from qalgs.eigen.game import EigenPlay
 from qalgs.eigen.outcome import Setup
-from qalgs.eigen.problem import EigenProblem
 from qalgs.eigen.shift import ShiftRule, mean_level, one_norm, spectral_bounds
 from qalgs.optimizers import BFGS, LBFGSB, SLSQP, SPSA, Adam, GradientDescent, Optimizer
 
@@ -51,7 +50,8 @@ class Play:
     restarts: int = 4
     """Attempts after the first where a player ends in a state that another has, or in no eigenstate."""
     start: Literal["auto", "uniform", "small"] = "auto"
-    """Where attempts start: "uniform" in (-pi, pi), "small" angles near 0; "auto" is the first up to 6 qubits."""
+    """Where attempts start: "uniform" in (-pi, pi), "small" angles near 0; "auto" is the first up to 6 qubits, unless
+    the circuits start from determinants of a molecule."""
     gtol: float = 1e-5
     """Norm of the gradient of the loss at which a player stops, where values are exact."""
     accuracy: float = 1e-4
@@ -65,6 +65,8 @@ class Play:
     cross: Literal["auto", "interference", "rescaled", "overlap"] = "auto"
     """With shots, how players are compared with their parents; see ``SampledEstimator``. "rescaled" is "interference"
     with ``rescale``, for noisy machines."""
+    each: ClassVar[bool] = True
+    """Players may have circuits of their own."""
 
     def __post_init__(self) -> None:
         one_of(self.schedule, "schedule", ("sequential", "parallel", "lagged"))
@@ -102,16 +104,18 @@ class Play:
             return GradientDescent(rate)
         return chosen[min(player, len(chosen) - 1)] if isinstance(chosen, Sequence) else chosen
 
-    def rules(self, problem: EigenProblem) -> Play:
+    def rules(self, setup: Setup) -> Play:
         """The same settings with nothing left to decide."""
-        start = self.start if self.start != "auto" else "uniform" if problem.num_qubits <= _FEW_QUBITS else "small"
-        return replace(self, start=start)
+        small = setup.near or setup.problem.num_qubits > _FEW_QUBITS
+        return replace(self, start=self.start if self.start != "auto" else "small" if small else "uniform")
 
     def begin_with(self, setup: Setup, deflation: Deflation, shift: float | None) -> EigenPlay:
         """The game at its start."""
-        bounds = spectral_bounds(setup.problem.hamiltonian)
-        many = 4 * len(setup.circuits) > 1 << setup.problem.num_qubits
-        rule = ShiftRule(shift, mean_level(setup.problem.hamiltonian), bounds, many)
+        problem, K = setup.problem, len(setup.circuits)
+        bounds = spectral_bounds(problem.hamiltonian)
+        # Only a guard beyond the sector has anything to do with the levels that its penalties have moved.
+        sought = problem.sought if problem.dim >= K else problem.hamiltonian
+        rule = ShiftRule(shift, mean_level(sought), bounds, spectral_bounds(sought).upper, problem.dim < 4 * K)
         sizes = [circuit.num_parameters for circuit in setup.circuits]
         exact = setup.estimator.exact
         for one in self.optimizer if isinstance(self.optimizer, tuple | list) else (self.optimizer,):
@@ -123,7 +127,7 @@ class Play:
             return self.optimizer_of(r, sizes[r], rate, exact=exact)
 
         return EigenPlay(
-            setup.estimator, sizes, self.rules(setup.problem), deflation, rule, optimizer, setup.seed, setup.initial
+            setup.estimator, sizes, self.rules(setup), deflation, rule, optimizer, setup.seed, setup.initial
         )
 
 

@@ -40,6 +40,8 @@ class Setup:
     """None for exact values; an integer or a ``ShotPolicy``."""
     seed: np.random.SeedSequence
     initial: tuple[Real | None, ...] = ()
+    near: bool = False
+    """Whether the circuits prepare a state near a level of their own at small angles."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -19,13 +19,13 @@ from scipy.sparse import issparse
 from qalgs.backends import operator_from_pennylane
 from qalgs.checks import argument, finite_array, one_of, positive_int, real
 from qalgs.circuits import hardware_efficient, reference, uccsd
-from qalgs.eigen.shift import mean_level, one_norm, spectral_bounds
+from qalgs.eigen.shift import is_constant, one_norm, spectral_bounds
 from qalgs.problems import Molecule
 from qalgs_backends.program import check_observables
 
 Charge = tuple[SparsePauliOp, float]
 """A conserved operator Q and the value q that is wanted of it. Its other values are at least 1 away from q."""
-SectorLike = Literal["auto"] | None | Sequence[Charge]
+SectorLike = Literal["auto", "all"] | None | Sequence[Charge]
 Hamiltonian = Any
 """SparsePauliOp, square array, SciPy sparse matrix, PennyLane operator, or ``Molecule``."""
 
@@ -42,7 +42,7 @@ class EigenProblem:
     hamiltonian: SparsePauliOp
     """sign * H, and the penalties of the sector."""
     bare: SparsePauliOp
-    """sign * H without them. No level of the sector is above its highest, and the penalties put every other one there."""
+    """sign * H without them. No level of the sector is above its highest, where the penalties put all others."""
     sign: int
     """1 for the lowest levels of H, -1 for the highest."""
     dim: int
@@ -65,8 +65,12 @@ class EigenProblem:
     @property
     def constant(self) -> bool:
         """Whether every state has the same energy."""
-        spread = one_norm(self.hamiltonian) - abs(mean_level(self.hamiltonian))
-        return bool(spread <= 1e-12 * max(1.0, abs(mean_level(self.hamiltonian))))
+        return is_constant(self.hamiltonian)
+
+    @property
+    def sought(self) -> SparsePauliOp:
+        """An operator whose highest level is above every level sought, and whose mean is where they may begin."""
+        return self.hamiltonian if is_constant(self.bare) else self.bare
 
 
 def as_problem(H: Hamiltonian, *, which: str = "SA", sector: SectorLike = "auto") -> EigenProblem:
@@ -130,10 +134,7 @@ def as_operator(H: Hamiltonian) -> tuple[SparsePauliOp, str]:
 def as_circuits(
     ansatz: QuantumCircuit | Sequence[QuantumCircuit] | None, problem: EigenProblem, players: int
 ) -> tuple[QuantumCircuit, ...]:
-    """K circuits without measurements on the problem's qubits, each with at least one parameter.
-
-    Without an ansatz they are layers of RY and CX, with RZ where H is not real, with as many parameters as a general
-    state of up to 6 qubits has.
+    """K circuits without measurements on the problem's qubits, each with at least one parameter; ``layers`` if None.
 
     Raises:
         TypeError: one is no circuit.
@@ -141,9 +142,7 @@ def as_circuits(
     """
     n = problem.num_qubits
     if ansatz is None:
-        general = -(-((1 << n) - 1) // n) - 1
-        reps = max(1, min(general, 2 * n))
-        return (hardware_efficient(n, reps=reps, rotations=("ry",) if problem.real else ("ry", "rz")),) * players
+        return (layers(problem),) * players
     given = (ansatz,) * players if isinstance(ansatz, QuantumCircuit) else tuple(ansatz)
     for circuit in given:
         _check_ansatz(circuit, n)
@@ -153,13 +152,21 @@ def as_circuits(
     return given[:players]
 
 
+def layers(problem: EigenProblem) -> QuantumCircuit:
+    """RY and CX, with RZ where H is not real, with as many parameters as a general state of up to 6 qubits has."""
+    n = problem.num_qubits
+    general = -(-((1 << n) - 1) // n) - 1
+    reps = max(1, min(general, 2 * n))
+    return hardware_efficient(n, reps=reps, rotations=("ry",) if problem.real else ("ry", "rz"))
+
+
 def from_determinants(molecule: Molecule, players: int) -> tuple[QuantumCircuit, ...]:
     """K circuits of unitary coupled cluster, each from the next of the lowest determinants: near a level at angle 0."""
     return tuple(_from_determinant(molecule, occupation) for occupation in molecule.occupations(players))
 
 
-def check_levels(k: Any, problem: EigenProblem, reach: int, extra: int = 0) -> int:
-    """``k`` as a number of levels that exist, with ``extra`` more to be sought among the ``reach`` of the circuits.
+def check_levels(k: Any, problem: EigenProblem) -> int:
+    """``k`` as a number of levels that exist.
 
     Raises:
         TypeError: it is no integer.
@@ -168,11 +175,18 @@ def check_levels(k: Any, problem: EigenProblem, reach: int, extra: int = 0) -> i
     k = positive_int(k, "k")
     if k > problem.dim:
         raise ValueError(argument("k", f"be at most the {problem.dim} levels there are", f"it is {k}"))
-    # Guards may look beyond the sector, where its penalties have put the other levels, if their circuits lead there.
-    if k + extra > reach:
-        must = f"leave k and {extra} guards within {reach} levels"
-        raise ValueError(argument("k", must, f"it is {k}"))
     return k
+
+
+def check_players(players: int, k: int, reach: int) -> int:
+    """``players`` as a number that have a level each among the ``reach`` of their circuits.
+
+    Raises:
+        ValueError: there are not so many levels.
+    """
+    if players > max(k, reach):
+        raise ValueError(argument("k", f"leave k and {players - k} guards within {reach} levels", f"it is {k}"))
+    return players
 
 
 def _from_determinant(molecule: Molecule, occupation: Any) -> QuantumCircuit:
@@ -222,6 +236,7 @@ def _with_penalties(H: SparsePauliOp, charges: Sequence[Charge]) -> tuple[Sparse
     if charges:
         bounds = spectral_bounds(H)
         width = bounds.upper - bounds.lower
+        width = 1.0 if is_constant(H) else width
     for operator, value in charges:
         (charge,) = check_observables(operator, n)
         value = real(value, "sector")

@@ -95,6 +95,9 @@ class EigenResult:
     measure: Measure | None = field(default=None, repr=False)
     """Matrix of an operator between the K states, by the estimator of the run; not saved."""
     wall_seconds: float = float("nan")
+    sectors: tuple[str, ...] = ()
+    """Where each of the K states lives, if levels of several sectors were put together: "Sz=0 +-" with the signs of
+    what was tapered off. The qubits of each sector have a meaning of their own."""
 
     @property
     def success(self) -> bool:
@@ -155,8 +158,10 @@ class EigenResult:
 
         Raises:
             TypeError: ``op`` is of no kind that can be read.
-            ValueError: it does not fit.
+            ValueError: it does not fit, or levels of several sectors were put together.
         """
+        if self.sectors:
+            raise ValueError(argument("op", "act on the levels of one sector", "they are of several; use `aux`"))
         operator, _ = as_operator(op)
         if operator.num_qubits != self.circuits[0].num_qubits:
             must = f"act on {self.circuits[0].num_qubits} qubits"
@@ -195,6 +200,7 @@ class EigenResult:
             "cost": asdict(self.cost),
             "counted": self.counted,
             "warnings": self.warnings,
+            "sectors": self.sectors,
             "wall_seconds": self.wall_seconds,
             "provenance": self.provenance,
             "summary": str(self).splitlines(),
@@ -228,6 +234,7 @@ class EigenResult:
             counted=facts["counted"],
             provenance=facts["provenance"],
             warnings=tuple(facts["warnings"]),
+            sectors=tuple(facts.get("sectors", ())),
             wall_seconds=facts["wall_seconds"],
         )
 

@@ -28,6 +28,7 @@ _LANCZOS_TOLERANCE = 1e-5
 _THIN = 0.2
 """lambda_r below this part of lambda_1 is slow and inaccurate."""
 _MARGIN = 0.5
+_NOTHING = 1e-12
 
 
 @dataclass(frozen=True)
@@ -87,18 +88,28 @@ def one_norm(operator: SparsePauliOp) -> float:
     return float(np.abs(np.asarray(operator.coeffs, complex)).sum())
 
 
+def is_constant(operator: SparsePauliOp) -> bool:
+    """Whether an operator is a multiple of the identity."""
+    mean = abs(mean_level(operator))
+    return one_norm(operator) - mean <= _NOTHING * max(1.0, mean)
+
+
 @dataclass(frozen=True)
 class ShiftRule:
     """When c is what.
 
     "auto" takes the mean of the spectrum where at most a quarter of all levels is sought, and otherwise, or once a
-    player is seen to suffer, c = U + (U - E_1) / 2 with the upper bound U, so that lambda_1 <= 3 lambda_r for any r.
+    player is seen to suffer, c = U + (U - E_1) / 2 with the upper bound U of the levels that may be sought, so that
+    lambda_1 <= 3 lambda_r for any r.
     """
 
     fixed: float | None
     """A shift chosen by the user; None for "auto"."""
     mean: float
     bounds: SpectralBounds
+    """Of the operator that is minimised, penalties and all."""
+    upper: float
+    """Of the levels that are sought."""
     many: bool
     """Whether more than a quarter of all levels is sought."""
 
@@ -112,8 +123,18 @@ class ShiftRule:
 
     def safe(self, ground: float | None) -> float:
         """C above every level, with lambda_1 <= 3 lambda_r."""
-        upper = self.bounds.upper
-        return upper + _MARGIN * (upper - (self.bounds.lower if ground is None else ground))
+        return self.upper + _MARGIN * (self.upper - (self.bounds.lower if ground is None else ground))
+
+    def rate(self, ground: float | None, shift: float) -> float:
+        """Step size of gradient descent: 1 / (2 lambda_1), but no more than the width of the spectrum allows.
+
+        The first player's game has no shift in it unless one was chosen.
+        """
+        widest = 1 / (self.bounds.upper - self.bounds.lower)
+        if ground is None and self.fixed is None:
+            return widest
+        ground = self.bounds.lower if ground is None else ground
+        return min(widest, 0.5 / max(shift - ground, 1e-12))
 
 
 def is_thin(shift: float, ground: float, energy: float) -> bool:

@@ -129,12 +129,7 @@ class EigenTable:
         )
 
     def _optimizer(self, r: int) -> Optimizer[Any]:
-        """The first player's game has no shift in it, so that its curvature is bounded by the width of the spectrum."""
-        bounds = self._shifts.bounds
-        if r == 0 and self._shifts.fixed is None:
-            return self._optimizer_of(r, 1 / (bounds.upper - bounds.lower))
-        ground = bounds.lower if self.ground is None else self.ground
-        return self._optimizer_of(r, 0.5 / max(self.shift - ground, 1e-12))
+        return self._optimizer_of(r, self._shifts.rate(None if r == 0 else self.ground, self.shift))
 
     def _game(self, r: int) -> Game:
         return Game(self.shift, tuple(self.versions[:r]))

@@ -4,41 +4,43 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Any, ClassVar, Literal, Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike
 from qiskit.circuit import QuantumCircuit
-from qiskit.quantum_info import SparsePauliOp
 
 from qalgs.backends import BackendLike, get
 from qalgs.checks import RngLike, argument, as_seed_sequence, child, finite_array, positive_int
 from qalgs.eigen import checkpoint as files
 from qalgs.eigen.classical.base import ClassicalMethod
-from qalgs.eigen.classical.solve import MatrixProblem, as_matrix_problem, solve
+from qalgs.eigen.classical.solve import as_matrix_problem, solve
 from qalgs.eigen.deflation import Complex, Real
 from qalgs.eigen.errors import EigenWarning
 from qalgs.eigen.methods import EigenGame
+from qalgs.eigen.observables import Aux, as_observables, observed
 from qalgs.eigen.outcome import Outcome, Setup, estimator_for
 from qalgs.eigen.problem import (
     EigenProblem,
     Hamiltonian,
     SectorLike,
     as_circuits,
-    as_operator,
     as_problem,
     check_levels,
+    check_players,
+    from_determinants,
 )
 from qalgs.eigen.result import EigenResult, judged
 from qalgs.eigen.ritz import Matrices, rayleigh_ritz, ritz_errors
+from qalgs.eigen.sectors import solve_sectors
 from qalgs.eigen.shift import mean_level
 from qalgs.evaluation import Cost
+from qalgs.problems import Molecule
 from qalgs.results import provenance
 from qalgs.run import Callback, Run, Status, as_history, drive
 
-_GAME, _SHOTS, _BOOTSTRAP, _AUX = 0, 1, 2, 3
+_GAME, _SHOTS, _BOOTSTRAP, _SECTOR = 0, 1, 2, 3
 """Keys of the random streams."""
 
 
@@ -54,6 +56,9 @@ class MethodRun(files.Resumable, Protocol):
 
 class Method(Protocol):
     """A way to find levels."""
+
+    each: ClassVar[bool]
+    """Whether each player may have a circuit of its own."""
 
     @property
     def ritz(self) -> bool: ...  # noqa: D102
@@ -85,7 +90,8 @@ def eigensolve(
     which: Literal["SA", "LA"] = "SA",
     shots: Any = None,
     sector: SectorLike = "auto",
-    aux: Mapping[str, Any] | None = None,
+    aux: Aux = None,
+    resolve: Sequence[str] = (),
     initial: ArrayLike | EigenResult | None = None,
     bootstrap: int = 200,
     rng: RngLike = None,
@@ -102,14 +108,20 @@ def eigensolve(
         method: ``EigenGame()`` when None; ``VQD()``, ``SSVQE()``, ``SubspaceExpansion()``; or one that works on the
             matrix, without ansatz, backend, shots and checkpoint: ``ClassicalEigenGame()``, ``EigenGameMu()``,
             ``Hotelling()``, ``ParallelDeflation()``, ``Exact()``.
-        ansatz: a circuit without measurements on the qubits of H, or one per player, guards included; None for layers
-            of RY and CX (RY, RZ and CX where H is not real).
+        ansatz: a circuit without measurements on the qubits of H, or one per player, guards included. None for coupled
+            cluster from the lowest determinants, one for each player, where H is a molecule, its lowest levels are
+            wanted and values are exact; else for layers of RY and CX (RY, RZ and CX where H is not real).
         backend: a name, a backend or a Qiskit ``BackendV2``. Exact values need "statevector".
         which: "SA" for the lowest levels, "LA" for the highest.
         shots: None for exact values; else shots per circuit, or a ``ShotPolicy``.
         sector: pairs (operator, value) of what is conserved: states of other values are pushed above the spectrum.
-            "auto": the electrons and Sz of a molecule's reference, nothing for other kinds of H. None: nothing.
-        aux: further operators by name, whose expectation values are wanted in each level.
+            "auto": the electrons and Sz of a molecule's reference, nothing for other kinds of H. None: nothing. "all":
+            each sector of a molecule in turn that has its electrons, whatever the Sz and, where it is tapered, the
+            symmetries; the k lowest levels of them all are told.
+        aux: further operators by name, whose expectation values are wanted in each level; of a molecule also a
+            sequence of the names "N" (electrons), "Sz" and "S2".
+        resolve: names of such operators, which commute with H and one another: where levels are degenerate, states are
+            chosen that have one value each of these. Ask for whole multiplets: a part of one may have none.
         initial: (j, p) starts of the first j players, or an earlier result to start from; a method that works on the
             matrix takes (2^n, k) vectors.
         bootstrap: replicas behind the errors of Ritz values under shots.
@@ -141,31 +153,57 @@ def eigensolve(
         array([-1.5207, -0.559 ])
     """
     method = EigenGame() if method is None else method
+    if isinstance(sector, str) and sector == "all":
+        _refuse('with sector "all"', initial=initial, checkpoint=checkpoint)
+        if isinstance(aux, Mapping):
+            raise ValueError(argument("aux", 'be names with sector "all", as operators differ', "it is a mapping"))
+        parent = as_seed_sequence(rng)
+
+        def solve_one(part: Molecule, levels: int, i: int) -> EigenResult:
+            return eigensolve(
+                part,
+                levels,
+                method=method,
+                ansatz=ansatz,
+                backend=backend,
+                which=which,
+                shots=shots,
+                aux=aux,
+                resolve=resolve,
+                bootstrap=bootstrap,
+                rng=child(parent, _SECTOR, i),
+                callback=callback,
+            )
+
+        record = provenance(method, parent, f"all sectors of {H}")
+        return solve_sectors(H, k, -1 if which == "LA" else 1, solve_one, record)
     if isinstance(method, ClassicalMethod):
-        _refuse(ansatz=ansatz, shots=shots, checkpoint=checkpoint)
+        _refuse("with a method that works on the matrix", ansatz=ansatz, shots=shots, checkpoint=checkpoint)
         task = as_matrix_problem(H, k, which=which, sector=sector)
-        operators = _check_aux(aux, task)
-        return _with_aux(
-            solve(task, k, method, start=initial, seed=as_seed_sequence(rng), callback=callback), operators
-        )
+        operators = as_observables(H, task.num_qubits, aux, resolve)
+        levels = solve(task, k, method, start=initial, seed=as_seed_sequence(rng), callback=callback)
+        return observed(levels, operators, resolve)
     problem = as_problem(H, which=which, sector=sector)
-    players = method.players(check_levels(k, problem), 1 << problem.num_qubits)
-    check_levels(k, problem, max(0, players - k))
+    molecule = problem.molecule if ansatz is None and shots is None and method.each else None
+    reach = 1 << problem.num_qubits if molecule is None else problem.dim
+    players = check_players(method.players(check_levels(k, problem), reach), k, reach)
     seed, machine = as_seed_sequence(rng), get(backend)
     bootstrap = positive_int(bootstrap, "bootstrap", minimum=0)
     every = positive_int(checkpoint_every, "checkpoint_every")
-    operators = _check_aux(aux, problem)
-    circuits = method.arrange(as_circuits(ansatz, problem, players), k)
+    operators = as_observables(H, problem.num_qubits, aux, resolve)
+    each = as_circuits(ansatz, problem, players) if molecule is None else from_determinants(molecule, players)
+    circuits = method.arrange(each, k)
     starts = _starts(initial, circuits)
     if checkpoint is not None and not resume and Path(checkpoint).exists():
         raise ValueError(argument("checkpoint", "name a new file unless `resume` is set", f"{checkpoint} is there"))
     if resume and (checkpoint is None or not Path(checkpoint).is_file()):
         raise ValueError(argument("checkpoint", "be a file to resume from", f"it is {checkpoint}"))
     estimator = estimator_for(circuits, problem.hamiltonian, machine, shots, method.cross, child(seed, _SHOTS))
-    setup = Setup(problem, k, circuits, estimator, machine, shots, child(seed, _GAME), starts)
+    near = molecule is not None
+    setup = Setup(problem, k, circuits, estimator, machine, shots, child(seed, _GAME), starts, near)
     source = f"{problem.name} on {machine.name}"
     if problem.constant:
-        return _constant(problem, k, circuits, provenance(method, seed, source))
+        return _constant(problem, k, circuits, operators, provenance(method, seed, source))
 
     play = method.begin(setup)
     own = files.identity(
@@ -179,7 +217,7 @@ def eigensolve(
         raise KeyboardInterrupt
     record = provenance(method, seed, source)
     result = _package(problem, k, method, setup, run, play, outcome, record, bootstrap, child(seed, _BOOTSTRAP))
-    return _with_aux(result, operators)
+    return observed(result, operators, resolve)
 
 
 def _package(
@@ -209,6 +247,8 @@ def _package(
         said.append("Levels are the players' own: cross terms, which tell the levels of their span, were not measured.")
     for text in said:
         warnings.warn(text, EigenWarning, stacklevel=4)
+    if setup.shots is not None and setup.backend.capabilities.noise:
+        said.append(f"Errors are those of shots: the noise of {setup.backend.name} is a bias that they do not hold.")
     players = judged(outcome.players, 10 * method.accuracy, sign)
     status, message = run.status, run.message
     if status is Status.CONVERGED and not np.isfinite(values).all():
@@ -254,33 +294,15 @@ def _one_hot(order: Sequence[int], size: int, k: int) -> Complex:
     return vectors
 
 
-def _with_aux(result: EigenResult, operators: Mapping[str, SparsePauliOp]) -> EigenResult:
-    if not operators:
-        return result
-    values = {name: np.diag(result.transition(operator)).real.copy() for name, operator in operators.items()}
-    return replace(result, aux=values)
-
-
-def _refuse(**given: Any) -> None:
-    """See that nothing is given that only circuits can use.
+def _refuse(where: str, **given: Any) -> None:
+    """See that nothing is given that is of no use there.
 
     Raises:
         ValueError: something is.
     """
     for name, value in given.items():
         if value is not None:
-            raise ValueError(argument(name, "be None with a method that works on the matrix", f"it is {value!r}"))
-
-
-def _check_aux(aux: Mapping[str, Any] | None, problem: EigenProblem | MatrixProblem) -> dict[str, SparsePauliOp]:
-    found = {}
-    for name, value in (aux or {}).items():
-        operator, _ = as_operator(value)
-        if operator.num_qubits != problem.num_qubits:
-            must = f"act on {problem.num_qubits} qubits as H"
-            raise ValueError(argument(f"aux[{name!r}]", must, f"it acts on {operator.num_qubits}"))
-        found[str(name)] = operator
-    return found
+            raise ValueError(argument(name, f"be None {where}", f"it is {value!r}"))
 
 
 def _starts(initial: ArrayLike | EigenResult | None, circuits: Sequence[QuantumCircuit]) -> tuple[Real | None, ...]:
@@ -302,7 +324,11 @@ def _starts(initial: ArrayLike | EigenResult | None, circuits: Sequence[QuantumC
 
 
 def _constant(
-    problem: EigenProblem, k: int, circuits: tuple[QuantumCircuit, ...], record: dict[str, str]
+    problem: EigenProblem,
+    k: int,
+    circuits: tuple[QuantumCircuit, ...],
+    operators: Mapping[str, Any],
+    record: dict[str, str],
 ) -> EigenResult:
     """H is a number: every state is a level, and nothing has to be run."""
     level = problem.sign * mean_level(problem.hamiltonian)
@@ -320,7 +346,7 @@ def _constant(
         players=(),
         basis=(),
         circuits=circuits,
-        aux={},
+        aux={name: np.full(k, np.nan) for name in operators},
         shift=None,
         status=Status.CONVERGED,
         message=text,

@@ -125,17 +125,17 @@ class HHL:
         inverses = self._table(kappa, t, signed, scale)
         spectrum = np.fft.fft(inverses)
         low, high = np.inf, -np.inf
+        between = 1 / (_FRACTIONS * T * scale)  # of two values; the ends of the spectrum are enclosed
         for fraction in np.arange(_FRACTIONS) / _FRACTIONS:
             turns = np.exp(2j * np.pi * fraction * np.arange(T) / T)
             kernel = np.abs(np.fft.fft(self._amplitudes(t) * turns)) ** 2 / T
             h = np.fft.ifft(np.fft.fft(kernel[(-np.arange(T)) % T]) * spectrum).real
             phase = (np.arange(T) + fraction) / T
             values = np.where(signed & (phase >= 0.5), phase - 1, phase) / scale
-            inside = (np.abs(values) >= 1 / kappa) & (np.abs(values) <= 1)
-            if inside.any():
-                g = values[inside] * h[inside]
-                low, high = min(low, g.min()), max(high, g.max())
-        if not 0 < low < np.inf:
+            inside = (np.abs(values) > 1 / kappa - between) & (np.abs(values) < 1 + between)
+            g = values[inside] * h[inside]
+            low, high = min(low, g.min(initial=np.inf)), max(high, g.max(initial=-np.inf))
+        if low <= 0:
             return 2.0
         return float(2 * np.sin(np.arcsin((high - low) / (high + low)) / 2))
 

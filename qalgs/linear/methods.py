@@ -118,6 +118,8 @@ def solved(execution: Execution, *, error_bound: float, kappa_hat: float, scale:
     else:
         solution, notes = answer.solution * (scale if factor is not None else 1.0), answer.notes
     notes += more.pop("notes", ())
+    if execution.noisy:
+        error_bound, notes = np.inf, (*notes, "the machine's noise is in no bound and in no error bar")
     return Solved(
         solution,
         norm,

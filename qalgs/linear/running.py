@@ -12,6 +12,7 @@ from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
+from qiskit.circuit import QuantumCircuit
 
 from qalgs.backends import Backend, CapabilityError
 from qalgs.checks import child
@@ -20,6 +21,7 @@ from qalgs.linear.solver import Construction, Outcome, QueryCount, Solver
 from qalgs.linear.system import LinearSystem
 
 Engine = Literal["circuit", "numpy"]
+_MOST_CX = 1e5
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,6 +58,8 @@ class Execution:
     cost: Cost
     construction: Construction | None
     """None where nothing but arithmetic was done."""
+    noisy: bool = False
+    """Whether a machine ran it whose noise no bound of a solver knows."""
 
 
 Execute = Callable[[Task], Execution]
@@ -83,13 +87,15 @@ class Executor:
         """Run one task.
 
         Raises:
-            CapabilityError: exact amplitudes are wanted from a backend that has none.
+            CapabilityError: exact amplitudes are wanted from a backend that has none, or the circuit is too long for
+                one that knows elementary gates only.
         """
         began = time.perf_counter()
         self.runs += 1
         if self.engine == "numpy" and self.shots is None:
             return Execution(wanted.simulate(), Cost(wall_seconds=time.perf_counter() - began), None)
         made = wanted.construct()
+        _check_length(made.circuit, self.backend.name)
         program = self.backend.prepare(made.circuit)
         if self.shots is None:
             state = getattr(self.backend, "state", None)
@@ -101,7 +107,27 @@ class Executor:
         else:
             counts = self.backend.sample(program, shots=self.shots, rng=child(self.seed, self.runs))
             cost, answer = counts.cost, measured_outcome(made, counts.outcomes[0], self.shots)
-        return Execution(answer, replace(cost, wall_seconds=time.perf_counter() - began), made)
+        noisy = self.backend.capabilities.noise or self.backend.capabilities.remote
+        return Execution(answer, replace(cost, wall_seconds=time.perf_counter() - began), made, noisy)
+
+
+def _check_length(circuit: QuantumCircuit, name: str) -> None:
+    """Refuse to write matrix gates in more elementary gates than a machine could use, or this one compile.
+
+    A gate of w qubits takes about 23/48 4^w CX (Shende, Bullock and Markov, quant-ph/0406176), a diagonal one 2^w.
+    """
+    if name.partition(":")[0] == "aer":  # it runs matrices as they are
+        return
+    number = 0.0
+    for item in circuit.data:
+        width = len(item.qubits)
+        if width > 1:
+            number += 23 / 48 * 4**width if item.operation.name == "unitary" else 2.0**width
+    if number > _MOST_CX:
+        raise CapabilityError(
+            f"The circuit takes about {number:.1g} CX on {name}, and {_MOST_CX:.0g} are the most; backend='aer' runs "
+            "its matrix gates as they are, and engine='numpy' builds no circuit."
+        )
 
 
 def exact_outcome(made: Construction, state: NDArray[np.complex128]) -> Outcome:

@@ -75,6 +75,8 @@ def linear_solve(
     eps = real(eps, "eps", above=0)
     one_of(engine, "engine", ("circuit", "numpy"))
     shots = shots_or_none(shots)
+    if shots is not None and engine == "numpy":
+        raise ValueError(argument("shots", "be None with the engine 'numpy', which has no machine", f"it is {shots}"))
     chosen = _method(QSVT() if method is None else method)
     system = _system(A, b)
     start = None if x0 is None else system.embed(x0, "x0")

@@ -8,6 +8,9 @@ from qalgs.plot.history import HasHistory as HasHistory
 from qalgs.plot.history import convergence as convergence
 from qalgs.plot.levels import HasLevels as HasLevels
 from qalgs.plot.levels import levels as levels
+from qalgs.plot.linear import polynomial as polynomial
+from qalgs.plot.linear import queries as queries
+from qalgs.plot.linear import solution as solution
 from qalgs.plot.matrices import density_matrix as density_matrix
 from qalgs.plot.spectra import HasSpectrum as HasSpectrum
 from qalgs.plot.spectra import eigenvalues as eigenvalues

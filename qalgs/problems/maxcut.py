@@ -109,31 +109,56 @@ def maxcut(graph: Any) -> MaxCut:
 
 
 def path_graph(num_nodes: int) -> Edges:
-    """A chain. Raises ValueError below 2 nodes."""
+    """A chain. Raises ValueError below 2 nodes.
+
+    Example:
+        >>> path_graph(3)
+        ((0, 1), (1, 2))
+    """
     n = positive_int(num_nodes, "num_nodes", minimum=2)
     return tuple((i, i + 1) for i in range(n - 1))
 
 
 def cycle_graph(num_nodes: int) -> Edges:
-    """A ring. Raises ValueError below 3 nodes."""
+    """A ring. Raises ValueError below 3 nodes.
+
+    Example:
+        >>> cycle_graph(3)
+        ((0, 1), (1, 2), (0, 2))
+    """
     n = positive_int(num_nodes, "num_nodes", minimum=3)
     return (*path_graph(n), (0, n - 1))
 
 
 def star_graph(num_nodes: int) -> Edges:
-    """Node 0 joined to all others. Raises ValueError below 2 nodes."""
+    """Node 0 joined to all others. Raises ValueError below 2 nodes.
+
+    Example:
+        >>> star_graph(4)
+        ((0, 1), (0, 2), (0, 3))
+    """
     n = positive_int(num_nodes, "num_nodes", minimum=2)
     return tuple((0, i) for i in range(1, n))
 
 
 def two_stars_graph(num_nodes: int) -> Edges:
-    """Two stars of half the nodes each, their centres joined. Raises ValueError for odd numbers and below 4."""
+    """Two stars of half the nodes each, their centres joined. Raises ValueError for odd numbers and below 4.
+
+    Example:
+        >>> two_stars_graph(4)
+        ((0, 1), (2, 3), (0, 2))
+    """
     half = _half(num_nodes)
     return (*star_graph(half), *((half, half + i) for i in range(1, half)), (0, half))
 
 
 def ladder_graph(num_nodes: int) -> Edges:
-    """Two chains of half the nodes each with a rung at every node. Raises ValueError for odd numbers and below 4."""
+    """Two chains of half the nodes each with a rung at every node. Raises ValueError for odd numbers and below 4.
+
+    Example:
+        >>> ladder_graph(4)
+        ((0, 1), (2, 3), (0, 2), (1, 3))
+    """
     half = _half(num_nodes)
     rails = path_graph(half)
     return (*rails, *((half + i, half + j) for i, j in rails), *((i, half + i) for i in range(half)))

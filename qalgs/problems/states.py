@@ -18,6 +18,10 @@ def ghz_state(num_qubits: int, phase: float = 0.0) -> StateVector:
 
     Raises:
         ValueError: ``num_qubits`` is below 1 or above 26, where a vector takes 1 GiB.
+
+    Example:
+        >>> ghz_state(2).real.round(4).tolist()
+        [0.7071, 0.0, 0.0, 0.7071]
     """
     state = np.zeros(1 << _num_qubits(num_qubits), np.complex128)
     state[0], state[-1] = 1 / np.sqrt(2), np.exp(1j * phase) / np.sqrt(2)
@@ -31,6 +35,10 @@ def ghz_projector(num_qubits: int) -> SparsePauliOp:
 
     Raises:
         ValueError: ``num_qubits`` is below 1 or above 26, where a vector takes 1 GiB.
+
+    Example:
+        >>> ghz_projector(1).to_list()
+        [('I', (0.5+0j)), ('X', (0.5+0j))]
     """
     n = _num_qubits(num_qubits)
     masks = np.arange(1 << n)
@@ -44,6 +52,10 @@ def w_state(num_qubits: int) -> StateVector:
 
     Raises:
         ValueError: ``num_qubits`` is below 1 or above 26, where a vector takes 1 GiB.
+
+    Example:
+        >>> w_state(2).real.round(4).tolist()
+        [0.0, 0.7071, 0.7071, 0.0]
     """
     n = _num_qubits(num_qubits)
     state = np.zeros(1 << n, np.complex128)
@@ -56,6 +68,11 @@ def haar_state(num_qubits: int, rng: RngLike = None) -> StateVector:
 
     Raises:
         ValueError: ``num_qubits`` is below 1 or above 26, where a vector takes 1 GiB.
+
+    Example:
+        >>> psi = haar_state(3, rng=1)
+        >>> psi.shape, round(float(np.linalg.norm(psi)), 12)
+        ((8,), 1.0)
     """
     dim = 1 << _num_qubits(num_qubits)
     draw = generator(as_seed_sequence(rng))

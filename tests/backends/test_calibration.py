@@ -57,6 +57,23 @@ def test_a_newer_calibration_does_not_replace_an_older_one(tmp_path):
     assert Calibration.latest(tmp_path, "elsewhere") is None
 
 
+def test_of_calibrations_with_one_date_the_last_saved_is_the_latest(tmp_path):
+    """Their digests, which order the names of the files, say nothing."""
+    dated = Calibration.from_backend(fake("FakeManilaV2"))
+    for at in (None, dated.calibrated_at):
+        for dt in (1e-9, 2e-9, 3e-9, 1.5e-9):
+            last = replace(dated, calibrated_at=at, dt=dt)
+            last.save(tmp_path)
+            assert Calibration.latest(tmp_path, dated.device) == last
+    replace(dated, calibrated_at=None, dt=4e-9).save(tmp_path)
+    assert Calibration.latest(tmp_path, dated.device) == last
+
+
+def test_a_missing_file_is_named(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"`path` must name a calibration file, but there is no file .*absent"):
+        Calibration.load(tmp_path / "absent.json")
+
+
 def test_the_file_gives_the_same_noise_as_the_device(tmp_path):
     device = fake("FakeManilaV2")
     circuit = QuantumCircuit(3)

@@ -85,6 +85,13 @@ def test_a_broken_file_is_not_quoted(no_account):
     assert CANARY not in "".join(traceback.format_exception(caught.value))
 
 
+def test_a_backend_that_failed_to_open_can_be_shown(no_account):
+    backend = IBMBackend.__new__(IBMBackend)
+    with pytest.raises(BackendError):
+        backend.__init__("ibm_fez")
+    assert repr(backend) == "IBMBackend('ibm_fez', account=None)"
+
+
 def test_an_account_from_the_file_runs(no_account, monkeypatch, store, typed):
     with RehearsalServer("fake_manila", api_key=CANARY) as server:
         for name, value in server.environment().items():
@@ -116,7 +123,7 @@ def test_the_key_is_never_seen(no_account, monkeypatch, store, caplog, capsys, t
             caplog.set_level(logging.DEBUG, logger=name)
         backend = IBMBackend(server.name, store=store)
         run(backend)
-        seen += [repr(backend), repr(backend._connection), repr(backend._machine), repr(backend._remote)]
+        seen += [repr(backend), repr(backend._connection), repr(backend._machine), repr(backend._desk.remote)]
         seen += [repr(backend._connection.redactor), repr(store.list()), str(vars(backend))]
         for method, path, fault in (
             ("POST", "/iam/identity/token", {"status": 500}),

@@ -141,7 +141,7 @@ def test_too_many_requests_says_how_long_to_wait(backend, server):
     payload = Payload(ready.circuit, ready.points([[]]), 10, IBMOptions())  # type: ignore[arg-type]
     server.fail("POST", "/jobs", status=429, headers=(("Retry-After", "7"),))
     with pytest.raises(ThrottledError) as caught:
-        backend._remote.post(payload, tag="qa-x", max_seconds=10)
+        backend._desk.remote.post(payload, tag="qa-x", max_seconds=10)
     assert caught.value.retry_after == 7.0
 
 
@@ -180,7 +180,7 @@ def test_cancelling(backend, server):
     done.result(timeout=20)
     done.cancel()
     assert done.status() == "done"
-    backend._remote.cancel(done.id)
+    backend._desk.remote.cancel(done.id)
 
 
 def test_a_job_the_service_forgot(backend, server):

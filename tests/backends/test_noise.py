@@ -11,6 +11,7 @@ from qiskit.transpiler import InstructionProperties, Target
 from qalgs_backends import CapabilityError, get
 from qalgs_backends.devices.device import SubDevice, read_device
 from qalgs_backends.simulators.noise import apply_readout
+from qalgs_backends.simulators.placing import place, with_idling
 
 
 def ideal_gates(readout):
@@ -41,28 +42,30 @@ def small_circuit():
 OBSERVABLES = [SparsePauliOp(["XZI", "IYZ"], [1.0, 0.5]), SparsePauliOp("ZZZ"), SparsePauliOp("IIX")]
 
 
-def whole_device_state(backend, program, params):
+def whole_device_state(backend, program, params, idle):
     """The state of the circuit's qubits, simulated by Aer with the noise model of the whole device."""
-    from qiskit import transpile
     from qiskit_aer import AerSimulator
     from qiskit_aer.noise import NoiseModel
 
-    layout = list(program.layout)
-    placed = transpile(program.circuit, backend, optimization_level=3, initial_layout=layout, seed_transpiler=11)
-    last = placed.layout.final_index_layout()
-    placed = placed.assign_parameters(params)
-    placed.save_density_matrix(last, label="rho")
+    device = read_device(backend)
+    piece = place(device, program.circuit, program.layout, seed=11)
+    wide = QuantumCircuit(backend.num_qubits)
+    wide.compose(with_idling(piece, device.calibration) if idle else piece.circuit, piece.used, inplace=True)
+    placed = wide.assign_parameters(params)
+    placed.save_density_matrix(piece.places.last, label="rho")
     model = NoiseModel.from_backend(backend, readout_error=False)
     simulator = AerSimulator(method="density_matrix", noise_model=model)
     return DensityMatrix(simulator.run(placed, shots=1).result().data(0)["rho"])
 
 
+@pytest.mark.parametrize("idle", [True, False])
 @pytest.mark.parametrize("device", ["FakeManilaV2", pytest.param("FakeFez", marks=pytest.mark.slow)])
-def test_piece_equals_whole_device(device):
+def test_piece_equals_whole_device(device, idle):
+    """Aer adds the noise of delays itself when it runs them."""
     from qiskit_ibm_runtime import fake_provider
 
     whole = getattr(fake_provider, device)()
-    backend = get(whole)
+    backend = get(whole, idle=idle)
     program = backend.prepare(small_circuit(), OBSERVABLES)
     program = backend.prepare(small_circuit(), OBSERVABLES, qubits=program.layout)
     params = np.array([[0.4, 1.3], [-0.2, 0.9]])
@@ -70,7 +73,7 @@ def test_piece_equals_whole_device(device):
     readout = backend._device.readout[list(program.layout)]
     for row, point in zip(values, params, strict=True):
         bound = dict(zip(program.parameters, point, strict=True))
-        rho = whole_device_state(whole, program, bound)
+        rho = whole_device_state(whole, program, bound, idle)
         read = apply_readout(rho.data[None], readout)[0]
         expected = [np.trace(read @ op.to_matrix()).real for op in OBSERVABLES]
         np.testing.assert_allclose(row, expected, atol=1e-9)
@@ -153,7 +156,6 @@ def test_a_circuit_without_parameters_and_many_points():
 
 
 def test_delays_relax():
-    """The serialised noise model is not reused where Aer extends it at run time."""
     backend = get("noisy:fake_manila[0]")
     values = []
     for microseconds in (0, 200):

@@ -202,6 +202,7 @@ def test_without_readout_the_energy_of_hydrogen_is_another():
 @pytest.mark.slow
 def test_lead_over_aer_and_over_the_whole_device(monkeypatch):
     """Interleaved: at least 20 times faster than Aer on the same piece, and than the estimator of the whole device."""
+    from qiskit import transpile
     from qiskit.primitives import BackendEstimatorV2
     from qiskit_aer import AerSimulator
     from qiskit_ibm_runtime.fake_provider import FakeSherbrooke
@@ -213,7 +214,8 @@ def test_lead_over_aer_and_over_the_whole_device(monkeypatch):
     point = np.random.default_rng(0).uniform(0, 6, (1, 32))
     fused = backend.prepare(circuit, HYDROGEN, qubits=layout)
     plain = in_aer(backend, monkeypatch).prepare(circuit, HYDROGEN, qubits=layout)
-    whole = backend._transpile(circuit, layout)
+    target = backend._device.usable
+    whole = transpile(circuit, target=target, optimization_level=3, initial_layout=layout, seed_transpiler=11)
     estimator = BackendEstimatorV2(backend=AerSimulator.from_backend(device), options={"default_precision": 1 / 32})
     pub = (whole, HYDROGEN.apply_layout(whole.layout), point[0])
     ways = {

@@ -1,10 +1,12 @@
 import re
+import shlex
 from pathlib import Path
 
 import pytest
 from matplotlib.figure import Figure
 
 from qalgs.cli import main, showcase
+from qalgs.cli.commands import parsed
 from qalgs.cli.report import Picture, Section
 
 
@@ -67,6 +69,9 @@ def test_the_demo_of_the_readme(tmp_path, capsys):
     text = (tmp_path / "report.html").read_text()
     assert text.count("<section>") == 4
     assert text.count("data:image/png") == 9
+    commands = re.findall(r"^(?:.*<pre>)?(qalgs [^<\n]*)", text, re.MULTILINE)
+    assert len(commands) == 8
+    assert all(parsed(shlex.split(command)[1:]) for command in commands)
     fidelity, err = map(float, re.findall(r"fidelity +([\d.]+) ± ([\d.]+)", printed)[0])
     truth = float(re.findall(r"truth +([\d.]+)", printed)[0])
     assert abs(fidelity - truth) < 5 * err

@@ -42,18 +42,18 @@ def test_wide_operators_are_bounded_by_their_norm():
 
 def test_the_rule():
     bounds = SpectralBounds(-2.0, 1.0, "norm1", True)
-    few = ShiftRule(None, 0.0, bounds, many=False)
+    few = ShiftRule(None, 0.0, bounds, bounds.upper, many=False)
     assert few.shift(None, raised=False) == 0.0
     assert few.shift(-1.5, raised=False) == 0.0
     assert few.shift(-1.5, raised=True) == 1 + 0.5 * 2.5
     assert few.shift(0.1, raised=False) > 1  # the first player is above the mean
-    many = ShiftRule(None, 0.0, bounds, many=True)
+    many = ShiftRule(None, 0.0, bounds, bounds.upper, many=True)
     assert many.shift(None, raised=False) == 1 + 0.5 * 3
-    assert ShiftRule(7.0, 0.0, bounds, many=True).shift(-1.5, raised=True) == 7.0
+    assert ShiftRule(7.0, 0.0, bounds, bounds.upper, many=True).shift(-1.5, raised=True) == 7.0
 
 
 def test_at_the_safe_shift_no_lambda_is_thin():
-    rule = ShiftRule(None, 0.0, SpectralBounds(-2.0, 1.0, "norm1", True), many=True)
+    rule = ShiftRule(None, 0.0, SpectralBounds(-2.0, 1.0, "norm1", True), 1.0, many=True)
     shift = rule.safe(-2.0)
     assert (shift + 2.0) / (shift - 1.0) == pytest.approx(3)
     assert not is_thin(shift, -2.0, 1.0)

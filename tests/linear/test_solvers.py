@@ -92,6 +92,12 @@ def test_the_automatic_clock_is_no_longer_than_it_must_be():
     assert one_less > 1e-2
 
 
+@pytest.mark.parametrize("kappa", [1.0, 1.001])
+def test_the_automatic_clock_of_a_spectrum_narrower_than_its_grid(kappa):
+    system = LinearSystem.of(np.diag([1, 1 / kappa]), np.ones(2))
+    assert state_distance(HHL().simulate(system, eps=1e-3).solution, system.solution) < 1e-3
+
+
 def test_the_walk_ends_close_and_the_filter_finishes():
     rng = np.random.default_rng(9)
     errors = []

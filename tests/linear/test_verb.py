@@ -82,6 +82,7 @@ def test_a_system_is_taken_with_its_own_right_hand_side():
         ({"method": "qsvt"}, TypeError, "`method` must be a solver"),
         ({"eps": 0}, ValueError, "`eps` must be greater than 0"),
         ({"engine": "gpu"}, ValueError, "`engine` must be one of"),
+        ({"engine": "numpy", "shots": 10}, ValueError, "`shots` must be None with the engine 'numpy'"),
         ({"shots": 0}, ValueError, "`shots` must be at least 1"),
         ({"x0": [1, 2, 3]}, ValueError, r"`x0` must have shape \(2,\)"),
         ({"x0": [1, 2]}, ValueError, "`x0` must be None for a solver alone"),
@@ -93,6 +94,12 @@ def test_a_system_is_taken_with_its_own_right_hand_side():
 def test_refused(arguments, error, message):
     with pytest.raises(error, match=message):
         qa.linear_solve(np.diag([1.0, 0.5]), [1.0, 1.0], **arguments)
+
+
+def test_a_circuit_too_long_for_elementary_gates_is_refused_before_it_is_compiled():
+    A, b = qa.problems.random_spd_system(16, 50, rng=0)
+    with pytest.raises(CapabilityError, match=r"about 2e\+05 CX on statevector.*backend='aer'"):
+        qa.linear_solve(A, b, backend="statevector")
 
 
 def test_a_singular_matrix_is_refused():

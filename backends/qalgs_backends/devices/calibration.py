@@ -33,6 +33,7 @@ from qalgs_backends.errors import CapabilityError
 SCHEMA = "qalgs.calibration/1"
 DEAD_GATE = 0.5
 DEAD_READOUT = 0.4
+_UNDATED = "undated"
 _NO_ERROR = frozenset({"delay", "reset"})
 
 
@@ -139,7 +140,7 @@ class Calibration:
         return hashlib.sha256(_canonical(self._plain()).encode()).hexdigest()
 
     def times(self, qubit: int) -> tuple[float, float]:
-        """T1 and T2 of a qubit in seconds: infinite where they are not known, and T2 at most 2 T1, as physics has it."""
+        """T1 and T2 of a qubit in seconds: infinite where not known, and T2 at most 2 T1, as physics has it."""
         known = self.qubits[qubit]
         t1, t2 = (math.inf if time is None else time for time in (known.t1, known.t2))
         return t1, min(t2, 2 * t1)
@@ -165,11 +166,11 @@ class Calibration:
 
     def save(self, folder: str | Path) -> Path:
         """Write ``folder/<device>/<date>-<digest>.json.gz`` and return it; an existing file is never written again."""
-        date = (self.calibrated_at or "undated").replace(":", "").replace("+0000", "Z")
+        date = (self.calibrated_at or _UNDATED).replace(":", "").replace("+0000", "Z")
         path = Path(folder) / self.device / f"{date}-{self.digest[:12]}.json.gz"
         if not path.exists():
             path.parent.mkdir(parents=True, exist_ok=True)
-            facts = self._plain() | {"sha256": self.digest, "taken_at": _utc(datetime.now(UTC))}
+            facts = self._plain() | {"sha256": self.digest, "taken_at": datetime.now(UTC).isoformat()}
             partial = path.with_name(path.name + ".partial")
             partial.write_bytes(gzip.compress(_canonical(facts).encode(), mtime=0))
             partial.replace(path)
@@ -183,9 +184,10 @@ class Calibration:
             FileNotFoundError: there is no such file.
             ValueError: it holds something else, or its content does not match its digest.
         """
-        raw = Path(path).read_bytes()
+        if not Path(path).is_file():
+            raise FileNotFoundError(argument("path", "name a calibration file", f"there is no file {path}"))
         try:
-            facts = json.loads(gzip.decompress(raw) if raw[:2] == b"\x1f\x8b" else raw)
+            facts = _read(Path(path))
             if facts["schema"] != SCHEMA:
                 raise ValueError(f"its schema is {facts['schema']!r}")
             loaded = cls._from_plain(facts)
@@ -197,9 +199,14 @@ class Calibration:
 
     @classmethod
     def latest(cls, folder: str | Path, device: str) -> Calibration | None:
-        """The newest calibration of ``device`` that ``save`` left in ``folder``; None when there is none."""
-        files = sorted((Path(folder) / device).glob("*.json.gz"))
-        return cls.load(files[-1]) if files else None
+        """The newest calibration of ``device`` that ``save`` left in ``folder``; None when there is none.
+
+        Of several with one date, or without any, it is the one that was saved last.
+        """
+        dates = {path: path.name.rpartition("-")[0] for path in (Path(folder) / device).glob("*.json.gz")}
+        dated = set(dates.values()) - {_UNDATED} or set(dates.values())
+        files = [path for path, date in dates.items() if date == max(dated)]
+        return cls.load(max(files, key=lambda path: _read(path)["taken_at"])) if files else None
 
     def age_days(self, now: datetime | None = None) -> float | None:
         """Days since the calibration; None when it is undated."""
@@ -237,6 +244,11 @@ class Calibration:
         qubits = tuple(Qubit(**row) for row in facts["qubits"])
         dated = facts["calibrated_at"]
         return cls(facts["device"], dated, facts["dt"], qubits, gates, tuple(facts["control_flow"]))
+
+
+def _read(path: Path) -> dict[str, Any]:
+    raw = path.read_bytes()
+    return json.loads(gzip.decompress(raw) if raw[:2] == b"\x1f\x8b" else raw)
 
 
 def _qubit(target: Target, reported: Any, q: int) -> Qubit:

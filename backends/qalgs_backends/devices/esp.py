@@ -194,7 +194,7 @@ class EspModel:
 
     def _idle(self, profile: Profile, places: Placements) -> NDArray[np.float64]:
         idle = self.idle_times(profile, places)
-        relax, dephase = np.exp(-idle / self._t1[places]), np.exp(-idle / self._t2[places])
+        relax, dephase = np.exp(-idle / self._times[:, places])
         if self.fidelity == "average":
             return (0.5 + relax / 6 + dephase / 3).prod(axis=1)
         return ((1 + relax + 2 * dephase) / 4).prod(axis=1)
@@ -261,12 +261,9 @@ class EspModel:
         return np.array([min(qubit.readout_error or 0.0, _CERTAIN) for qubit in self.calibration.qubits])
 
     @cached_property
-    def _t1(self) -> NDArray[np.float64]:
-        return np.array([qubit.t1 or np.inf for qubit in self.calibration.qubits])
-
-    @cached_property
-    def _t2(self) -> NDArray[np.float64]:
-        return np.minimum([qubit.t2 or np.inf for qubit in self.calibration.qubits], 2 * self._t1)
+    def _times(self) -> NDArray[np.float64]:
+        """(2, N) T1 and T2."""
+        return np.array([self.calibration.times(q) for q in range(self.calibration.num_qubits)]).T
 
 
 def _row_codes(table: NDArray[np.int64]) -> NDArray[np.int64]:

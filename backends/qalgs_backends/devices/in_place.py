@@ -8,7 +8,7 @@ ways are tried, and the light one is kept unless the other has fewer of those.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from qiskit.circuit import QuantumCircuit
 from qiskit.exceptions import QiskitError
@@ -61,7 +61,7 @@ def compile_in_place(
     where = f"layout {layout} of {calibration.device}"
     if (apart := uncoupled(inside, pairs, layout)) is not None:
         raise CapabilityError(f"The circuit needs routing on {where}: its qubits {apart} are not coupled.")
-    target = calibration.target(inside, layout)
+    target = calibration.target([_typical(gate) for gate in inside], layout)
     ready = without_phases(circuit, target.operation_names)
     try:
         placed = [
@@ -74,3 +74,12 @@ def compile_in_place(
         raise CapabilityError(f"The circuit cannot run on {where}: {error.message}") from None
     best = min(placed, key=QuantumCircuit.num_nonlocal_gates)
     return InPlace(best, find_places(ready, best).last)
+
+
+def _typical(gate: Gate) -> Gate:
+    """The gate with an error that depends on its kind alone, so that places with the same gates get the same circuit.
+
+    Without any error the transpiler would take gates that take no time for as dear as pulses.
+    """
+    pulse = len(gate.qubits) > 1 or gate.seconds
+    return replace(gate, error=1e-4 * 100 ** (len(gate.qubits) - 1) if pulse else 0.0)

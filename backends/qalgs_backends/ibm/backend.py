@@ -25,17 +25,16 @@ from qalgs_backends.base import Capabilities, Cost, Counts, Observables, Program
 from qalgs_backends.checks import argument, positive_int, real
 from qalgs_backends.devices.calibration import Calibration
 from qalgs_backends.devices.fidelity import FidelityMap, fidelity_map
-from qalgs_backends.errors import BackendError, CapabilityError
-from qalgs_backends.ibm.budget import Budget, job_cost, job_sizes
+from qalgs_backends.errors import CapabilityError
+from qalgs_backends.ibm.budget import Budget, job_sizes
 from qalgs_backends.ibm.compile import Executable, check_unplaced, compile_program
+from qalgs_backends.ibm.desk import Desk
 from qalgs_backends.ibm.options import IBMOptions
-from qalgs_backends.ibm.remote import IBMRemote, Payload
+from qalgs_backends.ibm.remote import IBMRemote
 from qalgs_backends.ibm.service import Connection, Machine, open_account, read_machine
 from qalgs_backends.ibm.validate import check_age, check_angles, check_frames
-from qalgs_backends.jobs.answers import unpack
-from qalgs_backends.jobs.batch import Chunk, JobBatch
+from qalgs_backends.jobs.batch import JobBatch
 from qalgs_backends.jobs.digest import job_key
-from qalgs_backends.jobs.remote import RemoteResult
 from qalgs_backends.jobs.store import JobStore
 from qalgs_backends.jobs.stored import StoredJob
 from qalgs_backends.program import Identified, check_given, check_program, check_qubits, check_run
@@ -75,21 +74,23 @@ class IBMBackend(Identified):
             CapabilityError: qiskit-ibm-runtime is missing, or the machine lacks what the options ask for.
             TransientError: the service does not answer.
         """
+        self.name = f"ibm:{name}"
         if not isinstance(options, IBMOptions):
             raise TypeError(argument("options", "be IBMOptions", f"it is a {type(options).__name__}"))
-        self._budget = Budget(budget_seconds)
-        self._options = _with_session_limit(options, self._budget)
+        budget = Budget(budget_seconds)
+        self._options = _with_session_limit(options, budget)
         self._connection = open_account(account, instance)
         self._machine = read_machine(self._connection, name, fractional_gates=options.fractional_gates)
-        self._each = _rep_delay(self._machine, options)
-        self._store = JobStore() if store is None else store
-        self._remote = IBMRemote(self._connection, self._machine, self._options)
-        self.name = f"ibm:{name}"
+        remote = IBMRemote(self._connection, self._machine, self._options)
+        pause = _rep_delay(self._machine, options)
+        self._desk = Desk(JobStore() if store is None else store, remote, budget, self._options, pause)
         alive = self.calibration.num_qubits - len(self.calibration.dead_qubits)
         self.capabilities = Capabilities(alive, exact=False, noise=True, gradient=None, remote=True, device=name)
 
     def __repr__(self) -> str:
-        return f"IBMBackend({self._machine.name!r}, account={self._connection.account.name!r})"
+        # A debugger may ask while signing in has failed.
+        account = self._connection.account.name if hasattr(self, "_connection") else None
+        return f"IBMBackend({self.name.removeprefix('ibm:')!r}, account={account!r})"
 
     def __enter__(self) -> IBMBackend:
         return self
@@ -107,7 +108,7 @@ class IBMBackend(Identified):
     @property
     def remaining_seconds(self) -> float | None:
         """What is left of the budget; jobs that have not ended count with their limits. None without a budget."""
-        return self._budget.remaining
+        return self._desk.budget.remaining
 
     def refresh(self) -> None:
         """Read the machine's calibration anew; programs prepared before keep their layout."""
@@ -116,7 +117,7 @@ class IBMBackend(Identified):
 
     def close(self) -> None:
         """Close the batch or session; jobs that are submitted run to their end."""
-        self._remote.close()
+        self._desk.remote.close()
 
     def prepare(
         self,
@@ -225,7 +226,8 @@ class IBMBackend(Identified):
             # Parts may hold equal points, and are to be drawn anew all the same.
             repeat = f"{draw}+{start}" if start else draw
             parts[self._key(program, part, kind, shots, repeat)] = part
-        return self._post(parts, executable, shots, max_seconds)
+        facts = {"layout": list(executable.places.first), "calibrated_at": self.calibration.calibrated_at}
+        return self._desk.post(parts, executable, shots, max_seconds, facts)
 
     def estimate(self, program: Program, num_points: int = 1, shots: int | None = None) -> Cost:
         """What a run would use, without any request; ``shots`` of the answer are the circuit executions.
@@ -240,7 +242,7 @@ class IBMBackend(Identified):
         executable = check_program(program, self).executable
         shots = self._shots(shots)
         sizes = job_sizes(executable.num_bases, positive_int(num_points, "num_points"), shots, self._options)
-        return reduce(add, (self._cost(executable, size, shots) for size in sizes))
+        return reduce(add, (self._desk.cost(executable, size, shots) for size in sizes))
 
     def fidelity_map(self, circuit: QuantumCircuit) -> FidelityMap:
         """Every place on the machine where ``circuit`` runs without routing, best first; no request is made."""
@@ -259,9 +261,6 @@ class IBMBackend(Identified):
         check_frames(positive_int(shots, "shots"), self._options)
         return int(shots)
 
-    def _cost(self, executable: Executable, num_points: int, shots: int) -> Cost:
-        return job_cost(executable.num_bases, num_points, shots, self._options, (self._each, executable.seconds))
-
     def _key(
         self, program: Program, points: NDArray[np.float64], kind: Literal["expect", "sample"], shots: int, repeat: str
     ) -> str:
@@ -277,45 +276,6 @@ class IBMBackend(Identified):
             repeat=repeat,
         )
 
-    def _post(
-        self,
-        parts: dict[str, NDArray[np.float64]],
-        executable: Executable,
-        shots: int,
-        max_seconds: float | None,
-    ) -> StoredJob | JobBatch:
-        """Submit a job for the points of each key, or none of them when the budget does not cover all."""
-        costs = {key: self._cost(executable, len(points), shots) for key, points in parts.items()}
-        limits = self._budget.reserve({key: cost.quantum_seconds for key, cost in costs.items()}, max_seconds)
-        sent: set[str] = set()
-
-        def chunk(key: str, points: NDArray[np.float64]) -> Chunk:
-            def payload() -> Payload:
-                sent.add(key)
-                executed = executable.points(points)[:, list(executable.columns)]
-                return Payload(executable.circuit, executed, shots, self._options, executable.observables)
-
-            def decode(result: RemoteResult, used: Cost) -> Values | Counts:
-                if result.facts.get("quantum_seconds") is not None:
-                    self._budget.settle(key, used.quantum_seconds)
-                return _decode(executable, result, used, self._options.effective_shots(shots))
-
-            cost = costs[key]
-            spec = {"shots": cost.shots, "circuits": cost.circuits, "estimated_seconds": cost.quantum_seconds}
-            spec |= {"layout": list(executable.places.first), "calibrated_at": self.calibration.calibrated_at}
-            return Chunk(key, payload, spec, limits[key], len(points), decode)
-
-        batch = JobBatch(self._store, self._remote, [chunk(key, points) for key, points in parts.items()])
-        try:
-            batch.submit(resend=self._options.resend)
-        except BackendError:
-            sent &= {record.key for record in self._store.list() if record.posted_at is not None}
-            raise
-        finally:
-            for key in costs.keys() - sent:
-                self._budget.settle(key, 0.0)
-        return batch if len(parts) > 1 else batch.jobs()[0]
-
 
 def connect(machine: str) -> IBMRemote:
     """The service that runs ``machine``, with the account that is set up on this computer; for ``remotes``.
@@ -327,17 +287,6 @@ def connect(machine: str) -> IBMRemote:
     """
     connection: Connection = open_account()
     return IBMRemote(connection, read_machine(connection, machine, fractional_gates=False), _DEFAULTS)
-
-
-def _decode(executable: Executable, result: RemoteResult, cost: Cost, shots: int) -> Values | Counts:
-    answer = unpack(result, cost)
-    if isinstance(answer, Values):
-        values = answer.values * executable.varying + executable.constants
-        return Values(values, answer.values_err * executable.varying, shots, cost)
-    if executable.grouping is None:
-        return answer
-    values, errors = executable.grouping.estimate(answer.outcomes, answer.shots)
-    return Values(values, errors, answer.shots, cost)
 
 
 def _draw(rng: RngLike) -> str:

@@ -45,8 +45,10 @@ def place(device: Device, circuit: QuantumCircuit, qubits: tuple[int, ...] | Non
         CapabilityError: it cannot be placed.
     """
     flat = without_phases(circuit, device.usable.operation_names)
-    placed = _transpile(device, flat, qubits, seed) if qubits is None else None
-    layout = qubits if placed is None else find_places(flat, placed).first
+    layout, placed = qubits, None
+    if layout is None:
+        placed = _transpile(device, flat, None, seed)
+        layout = find_places(flat, placed).first
     gates = device.calibration.usable_gates
     if _in_pairs(flat) and uncoupled(gates, pairs := interactions(flat), layout) is None:
         done = compile_in_place(device.calibration, gates, flat, pairs, layout)
@@ -58,7 +60,7 @@ def place(device: Device, circuit: QuantumCircuit, qubits: tuple[int, ...] | Non
 
 
 def with_idling(piece: Piece, calibration: Calibration) -> QuantumCircuit:
-    """The piece's circuit with a delay wherever a qubit waits after its first gate, all gates being as late as possible.
+    """The piece's circuit with a delay wherever a qubit waits after its first gate, all gates as late as possible.
 
     Read backwards, ``begun`` is the time, counted from the end of the gates, at which the rest of a qubit's operations
     begins. Operations whose duration is not known, and control flow, count as instantaneous, as they do in the ESP.

@@ -1,0 +1,7 @@
+"""``python -m qalgs``: the ``qalgs`` command, for an environment whose scripts are not on the path."""
+
+import sys
+
+from qalgs.cli import main
+
+sys.exit(main())
