@@ -46,7 +46,8 @@ class Play:
     up to 40 parameters and SPSA beyond."""
     guards: int | Literal["auto"] = "auto"
     """Players beyond k, whose levels are found and not reported: they catch a level that one of the k has skipped, and
-    widen the span. "auto": one, where k > 1 and there is a level left."""
+    widen the span. "auto": one, where k > 1 and there is a level left; where levels are close together, two are
+    safer, or a smaller ``gtol``, as a player may have stopped at a saddle point."""
     restarts: int = 4
     """Attempts after the first where a player ends in a state that another has, or in no eigenstate."""
     start: Literal["auto", "uniform", "small"] = "auto"

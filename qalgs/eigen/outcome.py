@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar, Protocol
 
 import numpy as np
 from qiskit.circuit import QuantumCircuit
@@ -13,6 +13,7 @@ from qiskit.quantum_info import SparsePauliOp
 
 from qalgs.backends import Backend
 from qalgs.checks import child
+from qalgs.eigen.checkpoint import Resumable
 from qalgs.eigen.deflation import Complex, Real
 from qalgs.eigen.estimator import Estimator
 from qalgs.eigen.exact import ExactEstimator
@@ -55,6 +56,42 @@ class Outcome:
     cost: Cost
     counted: dict[str, int]
     measure: Callable[[SparsePauliOp], Complex]
+
+
+class MethodRun(Resumable, Protocol):
+    """A method at work."""
+
+    trace: list[tuple[int, Mapping[str, float]]]
+
+    def outcome(self, setup: Setup) -> Outcome:
+        """What has been found so far."""
+        ...
+
+
+class Method(Protocol):
+    """A way to find levels."""
+
+    each: ClassVar[bool]
+    """Whether each player may have a circuit of its own."""
+
+    @property
+    def ritz(self) -> bool: ...  # noqa: D102
+    @property
+    def cross(self) -> Any: ...  # noqa: D102
+    @property
+    def accuracy(self) -> float: ...  # noqa: D102
+
+    def players(self, k: int, dim: int) -> int:
+        """How many circuits it needs, where there are ``dim`` levels."""
+        ...
+
+    def arrange(self, ansatz: tuple[QuantumCircuit, ...], k: int) -> tuple[QuantumCircuit, ...]:
+        """The circuit of each player, from one ansatz per player."""
+        ...
+
+    def begin(self, setup: Setup) -> MethodRun:
+        """The run at its start."""
+        ...
 
 
 def estimator_for(

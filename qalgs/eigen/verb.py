@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, ClassVar, Literal, Protocol
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -16,13 +15,12 @@ from qalgs.checks import RngLike, argument, as_seed_sequence, child, finite_arra
 from qalgs.eigen import checkpoint as files
 from qalgs.eigen.classical.base import ClassicalMethod
 from qalgs.eigen.classical.solve import as_matrix_problem, solve
-from qalgs.eigen.deflation import Complex, Real
-from qalgs.eigen.errors import EigenWarning
+from qalgs.eigen.deflation import Real
 from qalgs.eigen.methods import EigenGame
 from qalgs.eigen.observables import Aux, as_observables, observed
-from qalgs.eigen.outcome import Outcome, Setup, estimator_for
+from qalgs.eigen.outcome import Method, Setup, estimator_for
+from qalgs.eigen.packaging import constant, package
 from qalgs.eigen.problem import (
-    EigenProblem,
     Hamiltonian,
     SectorLike,
     as_circuits,
@@ -31,53 +29,14 @@ from qalgs.eigen.problem import (
     check_players,
     from_determinants,
 )
-from qalgs.eigen.result import EigenResult, judged
-from qalgs.eigen.ritz import Matrices, rayleigh_ritz, ritz_errors
+from qalgs.eigen.result import EigenResult
 from qalgs.eigen.sectors import solve_sectors
-from qalgs.eigen.shift import mean_level
-from qalgs.evaluation import Cost
 from qalgs.problems import Molecule
 from qalgs.results import provenance
-from qalgs.run import Callback, Run, Status, as_history, drive
+from qalgs.run import Callback, drive
 
 _GAME, _SHOTS, _BOOTSTRAP, _SECTOR = 0, 1, 2, 3
 """Keys of the random streams."""
-
-
-class MethodRun(files.Resumable, Protocol):
-    """A method at work."""
-
-    trace: list[tuple[int, Mapping[str, float]]]
-
-    def outcome(self, setup: Setup) -> Outcome:
-        """What has been found so far."""
-        ...
-
-
-class Method(Protocol):
-    """A way to find levels."""
-
-    each: ClassVar[bool]
-    """Whether each player may have a circuit of its own."""
-
-    @property
-    def ritz(self) -> bool: ...  # noqa: D102
-    @property
-    def cross(self) -> Any: ...  # noqa: D102
-    @property
-    def accuracy(self) -> float: ...  # noqa: D102
-
-    def players(self, k: int, dim: int) -> int:
-        """How many circuits it needs, where there are ``dim`` levels."""
-        ...
-
-    def arrange(self, ansatz: tuple[QuantumCircuit, ...], k: int) -> tuple[QuantumCircuit, ...]:
-        """The circuit of each player, from one ansatz per player."""
-        ...
-
-    def begin(self, setup: Setup) -> MethodRun:
-        """The run at its start."""
-        ...
 
 
 def eigensolve(
@@ -203,7 +162,7 @@ def eigensolve(
     setup = Setup(problem, k, circuits, estimator, machine, shots, child(seed, _GAME), starts, near)
     source = f"{problem.name} on {machine.name}"
     if problem.constant:
-        return _constant(problem, k, circuits, operators, provenance(method, seed, source))
+        return constant(problem, k, circuits, operators, provenance(method, seed, source))
 
     play = method.begin(setup)
     own = files.identity(
@@ -216,82 +175,8 @@ def eigensolve(
     if not outcome.players:
         raise KeyboardInterrupt
     record = provenance(method, seed, source)
-    result = _package(problem, k, method, setup, run, play, outcome, record, bootstrap, child(seed, _BOOTSTRAP))
+    result = package(problem, k, method, setup, run, play, outcome, record, bootstrap, child(seed, _BOOTSTRAP))
     return observed(result, operators, resolve)
-
-
-def _package(
-    problem: EigenProblem,
-    k: int,
-    method: Method,
-    setup: Setup,
-    run: Run,
-    play: MethodRun,
-    outcome: Outcome,
-    record: dict[str, str],
-    bootstrap: int,
-    seed: np.random.SeedSequence,
-) -> EigenResult:
-    M, sign, said = outcome.matrices, problem.sign, []
-    raw, raw_err, order = _own_levels(M, k)
-    values, errors, vectors, all_values = raw, raw_err, _one_hot(order, len(M.H), k), None
-    if method.ritz and M.complete:
-        ritz = rayleigh_ritz(M.H, M.S, threshold=M.threshold)
-        all_values, found = sign * ritz.values, min(k, ritz.rank)
-        values, vectors = np.full(k, np.nan), np.zeros((len(M.H), k), complex)
-        values[:found], vectors[:, :found] = ritz.values[:found], ritz.vectors[:, :found]
-        errors = ritz_errors(M, k, seed, bootstrap)
-        if found < k:
-            said.append(f"The players are not independent: {found} of {k} levels were found.")
-    elif method.ritz:
-        said.append("Levels are the players' own: cross terms, which tell the levels of their span, were not measured.")
-    for text in said:
-        warnings.warn(text, EigenWarning, stacklevel=4)
-    if setup.shots is not None and setup.backend.capabilities.noise:
-        said.append(f"Errors are those of shots: the noise of {setup.backend.name} is a bias that they do not hold.")
-    players = judged(outcome.players, 10 * method.accuracy, sign)
-    status, message = run.status, run.message
-    if status is Status.CONVERGED and not np.isfinite(values).all():
-        status, message = Status.FAILED, Status.FAILED.value
-    return EigenResult(
-        eigenvalues=sign * values,
-        eigenvalues_err=errors,
-        energies=sign * raw,
-        energies_err=raw_err,
-        ritz_values=all_values,
-        vectors=vectors,
-        matrices=Matrices(sign * M.H, M.S, M.H_var, M.S_var, sign * M.HS_cov),
-        players=players,
-        basis=outcome.basis,
-        circuits=setup.circuits,
-        aux={},
-        shift=None if outcome.shift is None else sign * outcome.shift,
-        status=status,
-        message=message,
-        history=as_history(play.trace),
-        cost=outcome.cost,
-        counted=outcome.counted,
-        provenance=record,
-        warnings=tuple(said),
-        measure=outcome.measure,
-        wall_seconds=run.wall_seconds,
-    )
-
-
-def _own_levels(M: Matrices, k: int) -> tuple[Real, Real, list[int]]:
-    """(k,) lowest energies of the states themselves with errors, and which states these are."""
-    energies = np.diag(M.H).real
-    order = [int(i) for i in np.argsort(energies, kind="stable")[:k]]
-    values, errors = np.full(k, np.nan), np.full(k, np.nan)
-    values[: len(order)] = energies[order]
-    errors[: len(order)] = np.sqrt(np.diag(M.H_var)[order])
-    return values, errors, order
-
-
-def _one_hot(order: Sequence[int], size: int, k: int) -> Complex:
-    vectors = np.zeros((size, k), complex)
-    vectors[list(order), range(len(order))] = 1
-    return vectors
 
 
 def _refuse(where: str, **given: Any) -> None:
@@ -321,39 +206,3 @@ def _starts(initial: ArrayLike | EigenResult | None, circuits: Sequence[QuantumC
             must = f"have {circuit.num_parameters} numbers for player {r}"
             raise ValueError(argument("initial", must, f"it has {len(row)}"))
     return tuple(np.array(row, float) for row in rows)
-
-
-def _constant(
-    problem: EigenProblem,
-    k: int,
-    circuits: tuple[QuantumCircuit, ...],
-    operators: Mapping[str, Any],
-    record: dict[str, str],
-) -> EigenResult:
-    """H is a number: every state is a level, and nothing has to be run."""
-    level = problem.sign * mean_level(problem.hamiltonian)
-    values, zero = np.full(k, level), np.zeros(k)
-    empty = np.zeros((0, 0))
-    text = "H is a multiple of the identity: every state has this energy."
-    return EigenResult(
-        eigenvalues=values,
-        eigenvalues_err=zero,
-        energies=values,
-        energies_err=zero,
-        ritz_values=values,
-        vectors=np.zeros((0, k), complex),
-        matrices=Matrices(empty.astype(complex), empty.astype(complex), empty, empty, empty),
-        players=(),
-        basis=(),
-        circuits=circuits,
-        aux={name: np.full(k, np.nan) for name in operators},
-        shift=None,
-        status=Status.CONVERGED,
-        message=text,
-        history=as_history(()),
-        cost=Cost(),
-        counted={},
-        provenance=record,
-        warnings=(text,),
-        wall_seconds=0.0,
-    )

@@ -173,7 +173,8 @@ def colocate(
     ran = drive(rounds.iterate(), [*watchers, Progress("colocated", show=("running",))])
     if ran.last is None:
         raise KeyboardInterrupt
-    energies = rounds.finish()
+    # Whoever interrupts a run on a machine with a queue does not want to wait for more jobs.
+    energies = rounds.finish(anew=ran.status is not Status.INTERRUPTED or not ready.machine.capabilities.remote)
     results = [
         _result(p, job, program, plan, energies[p], ran.status, ran.message, ready.machine.name, ready.seed)
         for p, (job, program, plan) in enumerate(zip(jobs, ready.programs, ready.plans, strict=True))

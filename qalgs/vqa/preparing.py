@@ -57,7 +57,11 @@ class Prepared:
             raise KeyboardInterrupt
         reached: Progressed = ran.last.state
         x = self.run.x
-        energy, err = self.objectives.last(reached.stage, x, self.run.trail)
+        if ran.status is Status.INTERRUPTED and self.backend.capabilities.remote:
+            # Whoever interrupts a run on a machine with a queue does not want to wait for one more job.
+            energy, err = self.run.trail.rows[-1][:2]
+        else:
+            energy, err = self.objectives.last(reached.stage, x, self.run.trail)
         plan = self.plan
         ended = ran.status in (Status.STOPPED, Status.INTERRUPTED)
         n = self.circuit.num_qubits

@@ -25,7 +25,7 @@ class VQEResult:
 
     energy: float
     """<H> at ``parameters`` on the last placement, measured anew at the end: not the lowest noisy value that was
-    seen."""
+    seen. After Ctrl-C on a machine with a queue, which sends nothing more, the last value that was measured."""
     energy_err: float
     """Standard error; 0 where exact."""
     parameters: NDArray[np.float64]

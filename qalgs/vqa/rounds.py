@@ -204,10 +204,13 @@ class Rounds:
                 energies += sum(size * often for size, often in together)
         return energies, cost
 
-    def finish(self) -> list[tuple[float, float]]:
-        """Every program's energy; of those that were stopped, on the placement they had reached."""
+    def finish(self, *, anew: bool = True) -> list[tuple[float, float]]:
+        """Every program's energy; of those that were stopped, measured anew where they were, or the last they had."""
         for p, energy in enumerate(self.energies):
-            if energy is None:
+            trail = self._programs[p].trail
+            if energy is None and trail.rows and not anew:
+                self.energies[p] = trail.rows[-1][:2]
+            elif energy is None:
                 asked = Asked(self._last[p].stage, Query(self._programs[p].x[None]))
                 self._close(p, asked.stage, self._answer(self._cycle(p, asked), {p: asked})[p])
         return [energy for energy in self.energies if energy is not None]

@@ -65,7 +65,7 @@ def test_the_qubits_that_are_read_hold_the_outcome(seed, measured):
 
 
 def test_a_simulated_device_says_which_qubits_it_reads():
-    backend = get(line_of_bad_readers())
+    backend = get(line_of_bad_readers(), idle=False)
     program = backend.prepare(routed(), qubits=(3, 0, 2, 1))
     assert program.layout == (3, 0, 2, 1)
     assert program.measured_on != program.layout

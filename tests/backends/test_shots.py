@@ -88,7 +88,7 @@ def test_same_seed_same_answer(name):
     assert (drawn[0] != drawn[1]).any()
 
 
-@pytest.mark.parametrize("name", NOISELESS)
+@pytest.mark.parametrize("name", ["statevector", *(pytest.param(n, marks=pytest.mark.slow) for n in NOISELESS[1:])])
 def test_pulls_are_of_unit_width(name):
     """(sampled - exact) / error over 400 values: mean 0 +- 5/20, and standard deviation 1 +- 5/sqrt(800)."""
     rng = np.random.default_rng(11)

@@ -1,6 +1,7 @@
 """The whole game under shots and on noisy machines: what error bars hold, and what they do not."""
 
 import warnings
+from typing import Any
 
 import numpy as np
 import pytest
@@ -54,8 +55,9 @@ def test_a_duplicate_under_shots_is_tried_again_and_named(ends):
     assert not result.success
 
 
-def levels_at(H, ansatz, start, backend, cross="rescaled"):
+def levels_at(H, ends, backend, cross: Any = "rescaled"):
     """Levels at given ends, so that nothing but the machine is to blame."""
+    ansatz, start = ends
     method = qa.EigenGame(max_steps=1, restarts=0, guards=0, cross=cross, optimizer=Adam(1e-9))
     shots = qa.ShotPolicy(2000, matrix=20_000)
     return qa.eigensolve(H, 2, method=method, ansatz=ansatz, initial=start, shots=shots, backend=backend, rng=0)
@@ -63,14 +65,14 @@ def levels_at(H, ansatz, start, backend, cross="rescaled"):
 
 @pytest.mark.parametrize("cross", ["interference", "rescaled"])
 def test_noise_is_a_bias_beside_the_errors(ends, cross):
-    noisy = levels_at(H, *ends, "noisy:fake_manila", cross)
+    noisy = levels_at(H, ends, "noisy:fake_manila", cross)
     (said,) = noisy.warnings
     assert "bias" in said
     assert "noisy:fake_manila" in said
     off = noisy.eigenvalues[0] - LEVELS[0]
     assert off > 5 * noisy.eigenvalues_err[0]
     assert off < 0.1
-    clean = levels_at(H, *ends, "statevector", cross)
+    clean = levels_at(H, ends, "statevector", cross)
     assert clean.warnings == ()
     assert (np.abs(clean.eigenvalues - LEVELS[:2]) < 5 * clean.eigenvalues_err + 1e-9).all()
 
@@ -80,7 +82,7 @@ def test_four_qubits_on_the_model_of_a_heron():
     molecule = qa.problems.molecule("H2", bond_length=0.735).hamiltonian
     exact, ansatz = np.linalg.eigvalsh(molecule.to_matrix())[:2], hardware_efficient(4, reps=3)
     players = qa.eigensolve(molecule, 2, ansatz=ansatz, method=qa.EigenGame(guards=0), rng=0).players
-    result = levels_at(molecule, ansatz, np.array([p.parameters for p in players]), "noisy:fake_fez")
+    result = levels_at(molecule, (ansatz, np.array([p.parameters for p in players])), "noisy:fake_fez")
     off = result.eigenvalues - exact
     assert "bias" in result.warnings[-1]
     assert off[0] > 5 * result.eigenvalues_err[0]

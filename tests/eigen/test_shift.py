@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from qiskit.quantum_info import SparsePauliOp
 
-from qalgs.eigen.shift import ShiftRule, SpectralBounds, is_thin, mean_level, one_norm, spectral_bounds
+from qalgs.eigen.shift import ShiftRule, SpectralBounds, is_constant, is_thin, mean_level, one_norm, spectral_bounds
 from tests.eigen.states import random_hamiltonian
 
 
@@ -50,6 +50,19 @@ def test_the_rule():
     many = ShiftRule(None, 0.0, bounds, bounds.upper, many=True)
     assert many.shift(None, raised=False) == 1 + 0.5 * 3
     assert ShiftRule(7.0, 0.0, bounds, bounds.upper, many=True).shift(-1.5, raised=True) == 7.0
+
+
+def test_levels_that_are_not_sought_slow_descent_but_do_not_raise_the_shift():
+    rule = ShiftRule(None, 0.0, SpectralBounds(-2.0, 98.0, "norm1", True), 1.0, many=True)
+    assert rule.shift(-2.0, raised=True) == 1 + 0.5 * 3
+    assert rule.rate(None, 2.5) == rule.rate(-2.0, 2.5) == 1 / 100
+    narrow = ShiftRule(None, 0.0, SpectralBounds(-2.0, 1.0, "norm1", True), 1.0, many=True)
+    assert narrow.rate(-2.0, 2.5) == 0.5 / 4.5
+
+
+def test_multiples_of_the_identity():
+    assert is_constant(SparsePauliOp(["II", "ZZ"], [3.0, 1e-14]))
+    assert not is_constant(SparsePauliOp(["II", "ZZ"], [3.0, 1e-9]))
 
 
 def test_at_the_safe_shift_no_lambda_is_thin():

@@ -79,6 +79,22 @@ def test_a_run_that_died_goes_on_from_its_jobs(server, backend, store):
     assert before < result.cost.jobs
 
 
+def test_ctrl_c_sends_nothing_more(server, backend):
+    def interrupt(step):
+        if step.index >= 3:
+            seen.append(sent(server))
+            raise KeyboardInterrupt
+
+    seen = []
+    result = qa.vqe(H, ANSATZ, backend=backend, callback=interrupt, **RUN)
+    assert result.status is qa.Status.INTERRUPTED
+    assert [sent(server)] == seen
+    assert result.energy == result.history["energy"][-1]
+    both = qa.colocate(JOBS, backend=backend, callback=interrupt, **TOGETHER)
+    assert sent(server) == seen[1]
+    assert [own.energy for own in both.programs] == [own.history["energy"][-1] for own in both.programs]
+
+
 def test_another_seed_is_another_run(server, backend):
     qa.vqe(H, ANSATZ, backend=backend, **RUN)
     before = sent(server)
