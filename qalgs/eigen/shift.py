@@ -125,13 +125,13 @@ class ShiftRule:
         """C above every level, with lambda_1 <= 3 lambda_r."""
         return self.upper + _MARGIN * (self.upper - (self.bounds.lower if ground is None else ground))
 
-    def rate(self, ground: float | None, shift: float) -> float:
+    def rate(self, player: int, ground: float | None, shift: float) -> float:
         """Step size of gradient descent: 1 / (2 lambda_1), but no more than the width of the spectrum allows.
 
         The first player's game has no shift in it unless one was chosen.
         """
         widest = 1 / (self.bounds.upper - self.bounds.lower)
-        if ground is None and self.fixed is None:
+        if player == 0 and self.fixed is None:
             return widest
         ground = self.bounds.lower if ground is None else ground
         return min(widest, 0.5 / max(shift - ground, 1e-12))

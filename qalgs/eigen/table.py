@@ -129,7 +129,7 @@ class EigenTable:
         )
 
     def _optimizer(self, r: int) -> Optimizer[Any]:
-        return self._optimizer_of(r, self._shifts.rate(None if r == 0 else self.ground, self.shift))
+        return self._optimizer_of(r, self._shifts.rate(r, self.ground, self.shift))
 
     def _game(self, r: int) -> Game:
         return Game(self.shift, tuple(self.versions[:r]))

@@ -55,9 +55,10 @@ def test_the_rule():
 def test_levels_that_are_not_sought_slow_descent_but_do_not_raise_the_shift():
     rule = ShiftRule(None, 0.0, SpectralBounds(-2.0, 98.0, "norm1", True), 1.0, many=True)
     assert rule.shift(-2.0, raised=True) == 1 + 0.5 * 3
-    assert rule.rate(None, 2.5) == rule.rate(-2.0, 2.5) == 1 / 100
+    assert rule.rate(0, None, 2.5) == rule.rate(1, -2.0, 2.5) == 1 / 100
     narrow = ShiftRule(None, 0.0, SpectralBounds(-2.0, 1.0, "norm1", True), 1.0, many=True)
-    assert narrow.rate(-2.0, 2.5) == 0.5 / 4.5
+    assert narrow.rate(0, None, 2.5) == 1 / 3
+    assert narrow.rate(1, None, 2.5) == narrow.rate(1, -2.0, 2.5) == 0.5 / 4.5
 
 
 def test_multiples_of_the_identity():
