@@ -75,11 +75,19 @@ class Method(Protocol):
     """Whether each player may have a circuit of its own."""
 
     @property
-    def ritz(self) -> bool: ...  # noqa: D102
+    def ritz(self) -> bool:
+        """Whether the levels are Ritz values."""
+        ...
+
     @property
-    def cross(self) -> Any: ...  # noqa: D102
+    def cross(self) -> Any:
+        """How players are compared."""
+        ...
+
     @property
-    def accuracy(self) -> float: ...  # noqa: D102
+    def accuracy(self) -> float:
+        """Error of an energy that is wanted."""
+        ...
 
     def players(self, k: int, dim: int) -> int:
         """How many circuits it needs, where there are ``dim`` levels."""

@@ -31,23 +31,49 @@ class Rules(Protocol):
     """The settings that a game needs; see ``EigenGame``."""
 
     @property
-    def schedule(self) -> str: ...  # noqa: D102
+    def schedule(self) -> str:
+        """How players take turns."""
+        ...
+
     @property
-    def period(self) -> int: ...  # noqa: D102
+    def period(self) -> int:
+        """Rounds between two broadcasts."""
+        ...
+
     @property
-    def restarts(self) -> int: ...  # noqa: D102
+    def restarts(self) -> int:
+        """Attempts after the first."""
+        ...
+
     @property
-    def gtol(self) -> float: ...  # noqa: D102
+    def gtol(self) -> float:
+        """Largest gradient norm of a player at rest."""
+        ...
+
     @property
-    def accuracy(self) -> float: ...  # noqa: D102
+    def accuracy(self) -> float:
+        """Error of an energy that is wanted."""
+        ...
+
     @property
-    def overlap(self) -> float: ...  # noqa: D102
+    def overlap(self) -> float:
+        """Largest squared overlap with a parent."""
+        ...
+
     @property
-    def max_steps(self) -> int: ...  # noqa: D102
+    def max_steps(self) -> int:
+        """Most steps of one attempt."""
+        ...
+
     @property
-    def start(self) -> str: ...  # noqa: D102
+    def start(self) -> str:
+        """Where attempts begin."""
+        ...
+
     @property
-    def cross(self) -> str: ...  # noqa: D102
+    def cross(self) -> str:
+        """How players are compared."""
+        ...
 
 
 @dataclass(frozen=True, eq=False)

@@ -104,7 +104,7 @@ class QSVT:
 
     def estimate_queries(self, kappa: float, eps: float) -> QueryCount:
         """Degree of the polynomial, and the least success there can be: (s / M)^2, for |x| = |b|."""
-        error = self._error(kappa, eps)
+        error = relative_error(real(eps, "eps", above=0))
         degree = inverse_degree(kappa, error, self.polynomial)
         worst = (self.scale / largest_value(inverse_polynomial(kappa, error, self.polynomial))) ** 2
         once = QueryCount(U_A=degree, U_b=1, success_probability=worst)
@@ -114,10 +114,6 @@ class QSVT:
         theta = np.arcsin(np.sqrt(worst))
         times = 2 * rounds + 1
         return QueryCount(U_A=times * degree, U_b=times, success_probability=float(np.sin(times * theta) ** 2))
-
-    def _error(self, kappa: float, eps: float) -> float:
-        """The error asked of the polynomial; an absolute one counts against 1/x >= 1."""
-        return relative_error(real(eps, "eps", above=0))
 
     def _plan(
         self, system: LinearSystem, eps: float, encoding: BlockEncoding | None, preparation: Preparation | None
@@ -129,7 +125,7 @@ class QSVT:
                 argument("encoding", f"encode a matrix of {len(system.rhs)} rows", f"it has {encoding.dim}")
             )
         kappa = system.kappa * encoding.alpha
-        phases, height = inversion_phases(self.polynomial, kappa, self._error(kappa, eps), self.scale)
+        phases, height = inversion_phases(self.polynomial, kappa, relative_error(real(eps, "eps", above=0)), self.scale)
         factor = 1 / (height * encoding.alpha * preparation.amplitude)
         return _Plan(encoding, preparation, phases, factor)
 

@@ -41,6 +41,8 @@ class Stage:
     """Takes the place of the run's own."""
     to_the_end: bool = False
     """Whether the stage lasts until its optimizer is done, not for a share of the evaluations."""
+    target: float = 1.0
+    """ESP that was aimed at."""
 
 
 class Policy(Protocol):
@@ -86,7 +88,7 @@ class Nest:
     """Most qubits that change between cycles."""
 
     def __post_init__(self) -> None:
-        self.schedule  # noqa: B018 - checks every setting
+        Schedule(self.shape, self.cycles, self.low, self.high, self.plateau)
         positive_int(self.moves, "moves", minimum=0)
 
     @property
@@ -199,12 +201,13 @@ def stages(policy: Policy, plan: WalkPlan, own: Optimizer[Any], *, first: int = 
     staged = hasattr(policy, "optimizer")
     last = first + len(plan.placements) - 1
     out = []
-    for offset, (placement, score) in enumerate(zip(plan.placements, plan.scores, strict=True)):
+    for offset, (placement, score, target) in enumerate(zip(plan.placements, plan.scores, plan.targets, strict=True)):
         cycle = first + offset
         better_to_come = bool(np.any(plan.scores[offset + 1 :] > score + 1e-12))
         optimizer = policy.optimizer(cycle, own) if staged else None  # pyright: ignore[reportAttributeAccessIssue]
         where = tuple(int(q) for q in placement)
-        out.append(Stage(cycle, where, float(score), better_to_come, optimizer, staged and cycle < last))
+        to_the_end = staged and cycle < last
+        out.append(Stage(cycle, where, float(score), better_to_come, optimizer, to_the_end, float(target)))
     return out
 
 

@@ -28,7 +28,6 @@ from qalgs.vqa.policies import Policy, Stage, stages
 from qalgs.vqa.problem import calibration_of, check_circuit, start_point
 from qalgs.vqa.running import Progressed, Trail, VariationalRun
 from qalgs.vqa.stopping import Plateau
-from qalgs.vqa.walk import WalkPlan
 
 _START, _PLAN, _SHOTS, _OPTIMIZER, _LAST = range(5)
 """Keys of the random streams."""
@@ -41,7 +40,6 @@ class Prepared:
     circuit: QuantumCircuit
     backend: Backend
     pool: Pool | None
-    plan: WalkPlan | None
     run: VariationalRun
     objectives: Objectives
     seed: np.random.SeedSequence
@@ -62,7 +60,7 @@ class Prepared:
             energy, err = self.run.trail.rows[-1][:2]
         else:
             energy, err = self.objectives.last(reached.stage, x, self.run.trail)
-        plan = self.plan
+        placed = [stage for stage in self.run.stages if stage.placement is not None]
         ended = ran.status in (Status.STOPPED, Status.INTERRUPTED)
         n = self.circuit.num_qubits
         return {
@@ -72,9 +70,9 @@ class Prepared:
             "status": ran.status,
             "message": ran.message if ended else self.run.message,
             "history": self.run.trail.columns(),
-            "placements": np.zeros((0, n), np.int64) if plan is None else plan.placements,
-            "esp": np.zeros(0) if plan is None else plan.scores,
-            "targets": np.zeros(0) if plan is None else plan.targets,
+            "placements": np.array([stage.placement for stage in placed], np.int64).reshape(-1, n),
+            "esp": np.array([stage.esp for stage in placed]),
+            "targets": np.array([stage.target for stage in placed]),
             "reference": reference,
             "evaluations": len(self.run.trail.rows),
             "device_seconds": self.run.trail.clock.seconds(self.run.trail.cost),
@@ -101,8 +99,7 @@ class Prepared:
     def sample(self, x: NDArray[np.float64], shots: int) -> dict[int, int]:
         """Outcomes at a point on the last placement; qubit i of the circuit is bit i."""
         circuit = self.circuit if self.pool is None else self.pool.circuit
-        where = None if self.plan is None else tuple(int(q) for q in self.plan.placements[-1])
-        program = self.backend.prepare(circuit, qubits=where)
+        program = self.backend.prepare(circuit, qubits=self.run.stages[-1].placement)
         counts = self.backend.sample(program, x, shots=shots, rng=child(self.seed, _LAST, 1)).outcomes[0]
         if self.pool is None:
             return counts
@@ -170,9 +167,9 @@ def prepare_run(
     backend: Backend,
     shots: int | Sequence[int] | None,
     max_evaluations: int,
-    restarts: bool | None,
-    initial: ArrayLike | None,
-    stop: Plateau | None,
+    restarts: bool | None = None,
+    initial: ArrayLike | None = None,
+    stop: Plateau | None = None,
     device_time: DeviceTime | None,
     rng: RngLike,
 ) -> Prepared:
@@ -188,13 +185,12 @@ def prepare_run(
     per_cycle = _shots(shots)
     check_circuit(circuit, hamiltonian)
     x = start_point(initial, circuit.num_parameters, child(seed, _START))
-    pool, plan = None, None
+    pool = None
     planned = [Stage(0, None, 1.0, False)]
     circuit_run, operator = circuit, hamiltonian
     if schedule is not None:
         pool = placement_pool(calibration_of(backend), circuit)
-        plan = schedule.plan(pool, rng=child(seed, _PLAN))
-        planned = stages(schedule, plan, optimizer)
+        planned = stages(schedule, schedule.plan(pool, rng=child(seed, _PLAN)), optimizer)
         circuit_run, operator = pool.circuit, pool.observable(hamiltonian)
     if len(per_cycle) not in (1, len(planned)):
         must = f"be one number or one for each of {len(planned)} cycles"
@@ -220,9 +216,10 @@ def prepare_run(
         trail=Trail(device_time or DeviceTime()),
     )
     if pool is not None and schedule is not None:
-        run.replan = _replanner(backend, circuit, schedule, optimizer, pool.calibration, objectives, child(seed, _PLAN))
+        known = pool.calibration
+        run.replan = _replanner(backend, circuit_run, schedule, optimizer, known, objectives, child(seed, _PLAN))
     record = provenance((optimizer, schedule), seed, backend.name)
-    return Prepared(circuit, backend, pool, plan, run, objectives, seed, record)
+    return Prepared(circuit, backend, pool, run, objectives, seed, record)
 
 
 def _replanner(
@@ -244,6 +241,8 @@ def _replanner(
             return None
         latest = now
         pool = placement_pool(now, circuit)
+        if pool.routed:  # the gates that run no longer fit anywhere without others: stay with what was planned
+            return None
         plan = policy.plan(pool, start=stage.placement, first=cycle, rng=child(seed, cycle))
         fresh = stages(policy, plan, optimizer, first=cycle)
         objectives.prepare(fresh)

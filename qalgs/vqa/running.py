@@ -73,7 +73,8 @@ class Trail:
 class VariationalRun:
     """One variational program in progress; ``play`` lets several share a device."""
 
-    stages: Sequence[Stage]
+    stages: list[Stage]
+    """What is done, cycle after cycle; what is still to come changes with the calibration."""
     objective_of: Callable[[Stage], Objective]
     """The energy on a stage's placement; the same object for equal placements."""
     optimizer: Optimizer[Any]
@@ -118,7 +119,7 @@ class VariationalRun:
 
     def play(self) -> Generator[Asked, Evaluation, Status]:
         """The run as questions that are sent their answers."""
-        stages, position, status = list(self.stages), 0, Status.MAX_STEPS
+        stages, position, status = self.stages, 0, Status.MAX_STEPS
         state = self.optimizer.init(self.x)
         while position < len(stages):
             stage = stages[position]

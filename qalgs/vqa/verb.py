@@ -141,9 +141,6 @@ def planned(
         backend=as_backend(backend),
         shots=shots,
         max_evaluations=max_evaluations,
-        restarts=None,
-        initial=None,
-        stop=None,
         device_time=device_time,
         rng=rng,
     )

@@ -1,4 +1,4 @@
-"""The EigenGame's claims, on the experiments' own data; tolerances are those of the design, not fitted to one run."""
+"""The EigenGame's claims, on the experiments' own data. What falls short of a promise stands in a test that fails."""
 
 import sys
 from dataclasses import replace
@@ -83,7 +83,13 @@ def test_playing_at_once_saves_rounds():
         alone, *together, _ = (row for row in rows if row["problem"] == problem)
         assert all(row["ratio"] <= 0.6 for row in together)
         assert all(row["error_median"] == pytest.approx(alone["error_median"], rel=0.2) for row in together)
-        assert all(row["right"] >= 6 for row in (alone, *together))
+
+
+@pytest.mark.slow
+@pytest.mark.xfail(strict=True, reason="one of eight players of H2 rests on a plateau 20 mHa too high")
+def test_playing_at_once_loses_no_level():
+    config = replace(parallel.PRESETS["paper"], periods=(1, 5))
+    assert all(row["right"] == 8 for row in parallel.compute(config))
 
 
 def test_the_curve_of_hydrogen_from_one_point_to_the_next():
